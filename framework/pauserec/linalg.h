@@ -1,0 +1,16 @@
+/* linalg.h - dense linear algebra for stages: the tiled GEMM of the CPU backend and what k-means and SVD need. */
+#ifndef PAUSEREC_LINALG_H
+#define PAUSEREC_LINALG_H
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+/* C [m, n] = alpha op(A) op(B) + beta C; row-major; op(A) is [m, k], op(B) is [k, n]; transposed operands are stored the
+ * other way round.  lda, ldb, ldc are row strides in floats.  Parallel over fixed tiles: same bits for any thread count. */
+void pr_gemm (gboolean trans_a, gboolean trans_b, gint64 m, gint64 n, gint64 k, float alpha, const float *a, gint64 lda,
+              const float *b, gint64 ldb, float beta, float *c, gint64 ldc);
+
+G_END_DECLS
+
+#endif

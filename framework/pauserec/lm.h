@@ -1,0 +1,83 @@
+/* lm.h - decoder-only language models: artifact `lm/1`.
+ *
+ * `lm/1` is a Hugging Face folder (config.json, model.safetensors, tokenizer.json) plus protocol.json;
+ * transformers opens it as a Qwen3 (Qwen2, Llama) model with the same logits.
+ * Architecture: RMSNorm, RoPE (half rotation), grouped-query attention, QK-norm (Qwen3), SwiGLU, tied embeddings;
+ * switches for Qwen2 (q/k/v biases, no QK-norm) and Llama (neither).
+ *
+ * Artifact `token-embedding/1`: embedding.safetensors with F32 "embedding" [n, d] and metadata "tokens"
+ * (names separated by newlines): rows learned for single tokens (e_pause), to be copied into another model.
+ */
+#ifndef PAUSEREC_LM_H
+#define PAUSEREC_LM_H
+
+#include <pauserec/protocol.h>
+#include <pauserec/tokenizer.h>
+
+G_BEGIN_DECLS
+
+typedef enum
+{
+  PR_LM_QWEN3, /* QK-norm, no biases */
+  PR_LM_QWEN2, /* biases on q, k, v; no QK-norm */
+  PR_LM_LLAMA, /* neither */
+} PrLmFamily;
+
+typedef struct
+{
+  PrLmFamily family;
+  gint32 vocab, hidden, layers, heads, kv_heads, head_dim, ffn;
+  gint32 max_positions;
+  double rope_theta, rms_eps, init_sd; /* init_sd: "initializer_range", default .02 */
+} PrLmConfig;
+
+/* Divisibility, ranges, and products checked against overflow: MANIFEST error naming the field. */
+gboolean pr_lm_config_check (const PrLmConfig *config, GError **error);
+/* Parameters in all (tied head counted once), and bytes of memory that training them needs
+ * (weights, gradients, two moments, activations of CHUNK_TOKENS tokens). */
+gint64 pr_lm_config_n_params (const PrLmConfig *config);
+guint64 pr_lm_config_train_bytes (const PrLmConfig *config, gint64 chunk_tokens);
+/* Floating-point operations of one token forward with CONTEXT tokens to attend to, without the head; multiply by 3 for training. */
+double pr_lm_config_token_flops (const PrLmConfig *config, double context);
+
+typedef struct PrLm PrLm;
+
+/* Fresh weights: N(0, init_sd) for matrices, ones for norms, zeros for biases; a pure function of SEED. Takes the tokenizer. */
+PrLm *pr_lm_new (const PrLmConfig *config, PrTokenizer *tokenizer, guint64 seed, GError **error);
+PrLm *pr_lm_load (const char *dir, GError **error);
+gboolean pr_lm_save (const PrLm *lm, const char *dir, GError **error);
+void pr_lm_free (PrLm *lm);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (PrLm, pr_lm_free)
+
+const PrLmConfig *pr_lm_config (const PrLm *lm);
+PrTokenizer *pr_lm_tokenizer (const PrLm *lm);       /* borrowed */
+const PrProtocol *pr_lm_protocol (const PrLm *lm);   /* NULL if none was set */
+void pr_lm_set_protocol (PrLm *lm, const PrProtocol *protocol); /* copies */
+
+/* How rows of new tokens start. */
+typedef enum
+{
+  PR_ROW_INIT_NORMAL, /* N(0, init_sd): the default of a new embedding */
+  PR_ROW_INIT_MEAN,   /* N(mean of all rows, 1e-9 x their variance, per dimension): paper section 3 */
+} PrRowInit;
+/* Append tokens to the tokenizer and rows to the (tied) embedding. */
+gboolean pr_lm_add_tokens (PrLm *lm, const char *const *names, PrRowInit init, guint64 seed, GError **error);
+/* Row of a token in the embedding, for reading and writing; [hidden], borrowed. */
+float *pr_lm_embedding_row (PrLm *lm, gint32 token);
+
+/* Forward only.  Sequences are packed: OFFSETS [n_sequences + 1] into TOKENS; each attends to itself alone, positions from 0.
+ * Last hidden states after the final norm, [offsets[n_sequences], hidden]. */
+gboolean pr_lm_hidden (PrLm *lm, const gint32 *tokens, const gint32 *offsets, gsize n_sequences, float *ret_hidden, GError **error);
+/* Natural log probability of every token given those before it in its sequence (NaN at the first of each). */
+gboolean pr_lm_log_probs (PrLm *lm, const gint32 *tokens, const gint32 *offsets, gsize n_sequences, float *ret_log_probs, GError **error);
+/* Full logits, [offsets[n_sequences], vocab]: for tests and probes. */
+gboolean pr_lm_logits (PrLm *lm, const gint32 *tokens, const gint32 *offsets, gsize n_sequences, float *ret_logits, GError **error);
+
+/* token-embedding/1 */
+gboolean pr_token_embedding_save (PrLm *lm, const char *const *names, const char *dir, GError **error);
+/* Copy the rows into LM; tokens that it lacks are added first.  DATA error if the width differs. */
+gboolean pr_token_embedding_apply (PrLm *lm, const char *dir, GError **error);
+
+G_END_DECLS
+
+#endif

@@ -1,0 +1,25 @@
+/* pauserec.h - everything a plugin author needs. */
+#ifndef PAUSEREC_H
+#define PAUSEREC_H
+
+#include <pauserec/dataset.h>
+#include <pauserec/decode.h>
+#include <pauserec/error.h>
+#include <pauserec/io.h>
+#include <pauserec/linalg.h>
+#include <pauserec/lm.h>
+#include <pauserec/matrix.h>
+#include <pauserec/params.h>
+#include <pauserec/plugin.h>
+#include <pauserec/protocol.h>
+#include <pauserec/ranking.h>
+#include <pauserec/rng.h>
+#include <pauserec/run.h>
+#include <pauserec/sids.h>
+#include <pauserec/tensors.h>
+#include <pauserec/textio.h>
+#include <pauserec/threads.h>
+#include <pauserec/tokenizer.h>
+#include <pauserec/train.h>
+
+#endif

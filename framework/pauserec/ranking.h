@@ -1,0 +1,31 @@
+/* ranking.h - artifact `ranking/1`: the K best items for every user, best first.
+ *
+ * File: ranking.safetensors (items I32 [n_users, K], -1 where a user has fewer or none;
+ * scores F32 [n_users, K], descending, -inf where item is -1; split in metadata "split": valid or test).
+ * Items of one user are distinct.
+ */
+#ifndef PAUSEREC_RANKING_H
+#define PAUSEREC_RANKING_H
+
+#include <pauserec/dataset.h>
+
+G_BEGIN_DECLS
+
+typedef struct
+{
+  gint64 n_users, k;
+  PrSplit split;  /* VALID or TEST */
+  gint32 *items;  /* [n_users, k] owned */
+  float *scores;  /* [n_users, k] owned */
+} PrRanking;
+
+PrRanking *pr_ranking_new (gint64 n_users, gint64 k, PrSplit split); /* all -1 */
+void pr_ranking_free (PrRanking *ranking);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (PrRanking, pr_ranking_free)
+/* Checks distinctness, order and range (items < n_items) as DATA errors. */
+PrRanking *pr_ranking_load (const char *dir, gint64 n_items, GError **error);
+gboolean pr_ranking_save (const PrRanking *ranking, const char *dir, GError **error);
+
+G_END_DECLS
+
+#endif
