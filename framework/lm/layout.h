@@ -3,8 +3,9 @@
  * Weights, gradients and both AdamW moments are arrays of the same layout, so the optimizer, checkpoints
  * and clipping see one vector.  Order: per layer (input norm, q, k, v, [biases q k v], [q norm, k norm], o, post norm, gate,
  * up, down), final norm, embedding last, so that adding tokens only appends.  q, k, v are adjacent (one
- * GEMM of (heads + 2 kv_heads) head_dim rows), gate and up likewise.  Matrices are [out, in] row-major as in PyTorch.
- * Every tensor starts at a multiple of 16 floats.
+ * GEMM of (heads + 2 kv_heads) head_dim rows), so are their biases, and gate and up.  Matrices are [out, in] row-major
+ * as in PyTorch.  Every tensor that does not continue its neighbour starts at a multiple of 16 floats; the gaps are
+ * no parameters and stay 0.
  */
 #ifndef PR_LAYOUT_H
 #define PR_LAYOUT_H
@@ -30,7 +31,7 @@ typedef struct
   gsize n_tensors;
   PrLmLayerOffsets *layers;
   gint64 final_norm, embedding;
-  gint64 size; /* floats in all */
+  gint64 size; /* floats in all, a multiple of 16 */
 } PrLmLayout;
 
 PrLmLayout *pr_lm_layout_new (const PrLmConfig *config);

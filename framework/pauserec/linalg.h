@@ -11,6 +11,9 @@ G_BEGIN_DECLS
 void pr_gemm (gboolean trans_a, gboolean trans_b, gint64 m, gint64 n, gint64 k, float alpha, const float *a, gint64 lda,
               const float *b, gint64 ldb, float beta, float *c, gint64 ldc);
 
+/* Which BLAS this is, for provenance: "OpenBLAS 0.3.21 ..., core SkylakeX"; caller frees. */
+char *pr_blas_description (void);
+
 G_END_DECLS
 
 #endif
