@@ -52,6 +52,7 @@ typedef struct
   const char *help; /* one sentence, with the unit, and where the default comes from */
   PrParamKind kind;
   gboolean required; /* no default: the manifest must say */
+  gboolean not_in_key; /* TRUE: results do not depend on it (how often to save, how much to print), so it is no part of the cache key */
   size_t offset;     /* of the member in the stage's params struct */
   union
   {
@@ -73,6 +74,9 @@ typedef struct
     .offset = PR_MEMBER_ (type, member, bool), .dflt.boolean = value_ }
 #define PR_PARAM_INT_AT(type, key, member, lo, hi, value_, help_)                                \
   { .name = key, .help = help_, .kind = PR_PARAM_KIND_INT,                                       \
+    .offset = PR_MEMBER_ (type, member, int64_t), .dflt.integer = { lo, hi, value_ } }
+#define PR_PARAM_INT_NOT_IN_KEY_AT(type, key, member, lo, hi, value_, help_)                     \
+  { .name = key, .help = help_, .kind = PR_PARAM_KIND_INT, .not_in_key = TRUE,                   \
     .offset = PR_MEMBER_ (type, member, int64_t), .dflt.integer = { lo, hi, value_ } }
 #define PR_PARAM_REAL_AT(type, key, member, lo, hi, value_, help_)                               \
   { .name = key, .help = help_, .kind = PR_PARAM_KIND_REAL,                                      \

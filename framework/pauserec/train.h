@@ -78,7 +78,7 @@ extern const char *const pr_schedule_names[];
   PR_PARAM_REAL_AT (type, "clip", train.clip, 0, 1e9, 1.0, "Largest global gradient norm; 0: no clipping."),                  \
   PR_PARAM_REAL_AT (type, "dropout", train.dropout, 0, 0.95, 0.0, "Dropout on the embeddings' output and on every residual branch."), \
   PR_PARAM_INT_AT (type, "chunk_tokens", train.chunk_tokens, 16, 1 << 20, 2048, "Tokens processed at once; bounds memory."),   \
-  PR_PARAM_INT_AT (type, "checkpoint_steps", train.checkpoint_steps, 0, G_MAXINT32, 200, "Optimizer steps between checkpoints; 0: none."), \
+  PR_PARAM_INT_NOT_IN_KEY_AT (type, "checkpoint_steps", train.checkpoint_steps, 0, G_MAXINT32, 200, "Optimizer steps between checkpoints; 0: none."), \
   PR_PARAM_INT_AT (type, "eval_every", train.eval_every, 0, 100000, 1, "Epochs between validations; 0: never."),              \
   PR_PARAM_BOOL_AT (type, "keep_best", train.keep_best, true, "Return the weights with the best validation value, not the last.")
 
