@@ -103,7 +103,8 @@ pr_dataset_builder_add_item (PrDatasetBuilder *builder, const PrItem *item)
   bad |= json_object_set_new (root, "categories", categories) != 0;
   bad |= json_object_set_new (root, "description", json_string (item->description)) != 0;
   if (bad || !pr_id_ok (item->id))
-    fail (builder, "data set '%s': item %" G_GINT64_FORMAT " has no sound id, an empty category or text that is not UTF-8",
+    fail (builder,
+          "data set '%s': item %" G_GINT64_FORMAT " has no sound id, an empty category or text that is not UTF-8",
           builder->name, builder->n_items);
   else if (!g_hash_table_add (builder->item_ids, g_strdup (item->id)))
     fail (builder, "data set '%s': item '%s' was added twice", builder->name, item->id);
@@ -132,14 +133,14 @@ pr_dataset_builder_add_user (PrDatasetBuilder *builder, const char *id, const gi
     fail (builder, "data set '%s': user '%s' was added twice", builder->name, id);
   for (gint64 i = 0; i < n; i++)
     if (items[i] < 0 || items[i] >= builder->n_items)
-      fail (builder, "data set '%s': user '%s' bought item %d, but %" G_GINT64_FORMAT " items were added", builder->name,
-            id, items[i], builder->n_items);
-  if (n > G_MAXINT32 - (gint64) builder->purchases->len || user >= G_MAXINT32)
+      fail (builder, "data set '%s': user '%s' bought item %d, but %" G_GINT64_FORMAT " items were added",
+            builder->name, id, items[i], builder->n_items);
+  if (n > G_MAXINT32 - (gint64)builder->purchases->len || user >= G_MAXINT32)
     fail (builder, "data set '%s': more than %d users or purchases", builder->name, G_MAXINT32);
   g_string_append (builder->users, id);
   g_string_append_c (builder->users, '\n');
   if (builder->failure == NULL && n > 0)
-    g_array_append_vals (builder->purchases, items, (guint) n);
+    g_array_append_vals (builder->purchases, items, (guint)n);
   end = builder->purchases->len;
   g_array_append_val (builder->offsets, end);
   return user;
@@ -154,7 +155,7 @@ pr_dataset_builder_add_group (PrDatasetBuilder *builder, const char *name)
     fail (builder, "data set '%s': '%s' is no group name: [a-z][a-z0-9_]*, at most %d characters", builder->name, name,
           PR_GROUP_NAME_MAX);
   for (guint i = 0; i < builder->groups->len; i++)
-    if (strcmp (((Group *) builder->groups->pdata[i])->name, name) == 0)
+    if (strcmp (((Group *)builder->groups->pdata[i])->name, name) == 0)
       fail (builder, "data set '%s': group '%s' was added twice", builder->name, name);
   group->name = g_strdup (name);
   group->members = g_byte_array_new ();
@@ -167,7 +168,7 @@ pr_dataset_builder_set_group (PrDatasetBuilder *builder, gsize group_index, gint
 {
   Group *group;
 
-  if (group_index >= builder->groups->len || user < 0 || user >= (gint64) builder->offsets->len - 1)
+  if (group_index >= builder->groups->len || user < 0 || user >= (gint64)builder->offsets->len - 1)
     {
       fail (builder, "data set '%s': group %" G_GSIZE_FORMAT " or user %" G_GINT64_FORMAT " was never added",
             builder->name, group_index, user);
@@ -178,8 +179,8 @@ pr_dataset_builder_set_group (PrDatasetBuilder *builder, gsize group_index, gint
     {
       guint old = group->members->len;
 
-      g_byte_array_set_size (group->members, (guint) user + 1);
-      memset (group->members->data + old, 0, (gsize) user + 1 - old);
+      g_byte_array_set_size (group->members, (guint)user + 1);
+      memset (group->members->data + old, 0, (gsize)user + 1 - old);
     }
   group->members->data[user] = member ? 1 : 0;
 }
@@ -199,7 +200,7 @@ write_head (PrDatasetBuilder *builder, const char *dir, GError **error)
   gboolean ok;
 
   for (guint i = 0; i < builder->groups->len; i++)
-    json_array_append_new (groups, json_string (((Group *) builder->groups->pdata[i])->name));
+    json_array_append_new (groups, json_string (((Group *)builder->groups->pdata[i])->name));
   json_object_set_new (root, "format", json_string (PR_DATASET_FORMAT));
   json_object_set_new (root, "name", json_string (builder->name));
   json_object_set_new (root, "n_items", json_integer (builder->n_items));
@@ -230,7 +231,7 @@ write_sequences (PrDatasetBuilder *builder, const char *dir, GError **error)
   pr_tensors_writer_add1 (writer, "offsets", PR_DTYPE_I64, builder->offsets->len, builder->offsets->data);
   pr_tensors_writer_add1 (writer, "items", PR_DTYPE_I32, builder->purchases->len, builder->purchases->data);
   if (n_groups > 0)
-    pr_tensors_writer_add2 (writer, "groups", PR_DTYPE_U8, (gint64) n_groups, (gint64) n_users, members);
+    pr_tensors_writer_add2 (writer, "groups", PR_DTYPE_U8, (gint64)n_groups, (gint64)n_users, members);
   return pr_tensors_writer_write (writer, path, error);
 }
 

@@ -13,7 +13,7 @@
 /* Groups become the tails of metric names ("hit_10_text_only"), which are at most 47 characters long. */
 #define PR_GROUP_NAME_MAX 24
 /* Item numbers are stored as I32. */
-#define PR_DATASET_MAX_ITEMS ((gint64) G_MAXINT32)
+#define PR_DATASET_MAX_ITEMS ((gint64)G_MAXINT32)
 
 /* [a-z][a-z0-9_]*, at most PR_GROUP_NAME_MAX characters. */
 gboolean pr_group_name_ok (const char *name);

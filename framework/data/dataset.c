@@ -70,8 +70,8 @@ read_group_names (PrDataset *dataset, json_t *list, const char *path, GError **e
       if (name == NULL || !pr_group_name_ok (name)
           || g_ptr_array_find_with_equal_func (dataset->groups, name, g_str_equal, NULL))
         {
-          g_set_error (error, PR_ERROR, PR_ERROR_DATA, "%s: group %" G_GSIZE_FORMAT " has no name, a bad or a repeated one",
-                       path, i);
+          g_set_error (error, PR_ERROR, PR_ERROR_DATA,
+                       "%s: group %" G_GSIZE_FORMAT " has no name, a bad or a repeated one", path, i);
           return FALSE;
         }
       g_ptr_array_add (dataset->groups, g_string_chunk_insert (dataset->strings, name));
@@ -93,7 +93,8 @@ read_head (PrDataset *dataset, const char *dir, GError **error)
   name = json_string_value (json_object_get (root, "name"));
   if (format == NULL || strcmp (format, PR_DATASET_FORMAT) != 0 || name == NULL)
     g_set_error (error, PR_ERROR, PR_ERROR_DATA,
-                 "%s: not the head of a data set (\"format\": \"" PR_DATASET_FORMAT "\" and \"name\" are needed)", path);
+                 "%s: not the head of a data set (\"format\": \"" PR_DATASET_FORMAT "\" and \"name\" are needed)",
+                 path);
   else if (get_count (root, path, "n_users", G_MAXINT32, &dataset->n_users, error)
            && get_count (root, path, "n_items", PR_DATASET_MAX_ITEMS, &dataset->n_items, error)
            && get_count (root, path, "n_interactions", G_MAXINT64 / 16, &dataset->n_interactions, error)
@@ -170,7 +171,7 @@ read_item_line (PrDataset *dataset, PrLines *lines, const char *path, const char
       pr_lines_error (lines, error, "an item needs exactly id, title, brand, categories and description");
       return FALSE;
     }
-  if (!g_hash_table_add (seen, (gpointer) item->id))
+  if (!g_hash_table_add (seen, (gpointer)item->id))
     {
       pr_lines_error (lines, error, "item '%s' stands here a second time", item->id);
       return FALSE;
@@ -205,14 +206,14 @@ read_items (PrDataset *dataset, const char *dir, GError **error)
         break;
     }
   if (failure == NULL && items->len < dataset->n_items)
-    g_set_error (&failure, PR_ERROR, PR_ERROR_DATA, "%s: %u items, but " PR_DATASET_JSON " says %" G_GINT64_FORMAT, path,
-                 items->len, dataset->n_items);
+    g_set_error (&failure, PR_ERROR, PR_ERROR_DATA, "%s: %u items, but " PR_DATASET_JSON " says %" G_GINT64_FORMAT,
+                 path, items->len, dataset->n_items);
   if (failure != NULL)
     {
       g_propagate_error (error, failure);
       return FALSE;
     }
-  dataset->items = (PrItem *) g_array_steal (items, NULL);
+  dataset->items = (PrItem *)g_array_steal (items, NULL);
   return TRUE;
 }
 
@@ -245,14 +246,14 @@ read_users (PrDataset *dataset, const char *dir, GError **error)
       g_ptr_array_add (users, id);
     }
   if (failure == NULL && users->len < dataset->n_users)
-    g_set_error (&failure, PR_ERROR, PR_ERROR_DATA, "%s: %u users, but " PR_DATASET_JSON " says %" G_GINT64_FORMAT, path,
-                 users->len, dataset->n_users);
+    g_set_error (&failure, PR_ERROR, PR_ERROR_DATA, "%s: %u users, but " PR_DATASET_JSON " says %" G_GINT64_FORMAT,
+                 path, users->len, dataset->n_users);
   if (failure != NULL)
     {
       g_propagate_error (error, failure);
       return FALSE;
     }
-  dataset->users = (const char **) g_ptr_array_steal (users, NULL);
+  dataset->users = (const char **)g_ptr_array_steal (users, NULL);
   return TRUE;
 }
 
@@ -275,15 +276,16 @@ check_sequences (const PrDataset *dataset, const char *path, GError **error)
     if (dataset->purchases[i] < 0 || dataset->purchases[i] >= dataset->n_items)
       {
         g_set_error (error, PR_ERROR, PR_ERROR_DATA,
-                     "%s: tensor items holds %d at %" G_GINT64_FORMAT ", but there are %" G_GINT64_FORMAT " items", path,
-                     dataset->purchases[i], i, dataset->n_items);
+                     "%s: tensor items holds %d at %" G_GINT64_FORMAT ", but there are %" G_GINT64_FORMAT " items",
+                     path, dataset->purchases[i], i, dataset->n_items);
         return FALSE;
       }
   for (gint64 i = 0; dataset->members != NULL && i < dataset->groups->len * dataset->n_users; i++)
     if (dataset->members[i] > 1)
       {
-        g_set_error (error, PR_ERROR, PR_ERROR_DATA, "%s: tensor groups holds %u at %" G_GINT64_FORMAT "; 0 or 1 belong there",
-                     path, dataset->members[i], i);
+        g_set_error (error, PR_ERROR, PR_ERROR_DATA,
+                     "%s: tensor groups holds %u at %" G_GINT64_FORMAT "; 0 or 1 belong there", path,
+                     dataset->members[i], i);
         return FALSE;
       }
   return TRUE;
@@ -430,5 +432,5 @@ const guint8 *
 pr_dataset_group (const PrDataset *dataset, gsize group)
 {
   g_return_val_if_fail (group < dataset->groups->len, NULL);
-  return dataset->members + (gint64) group * dataset->n_users;
+  return dataset->members + (gint64)group * dataset->n_users;
 }

@@ -18,7 +18,7 @@ pr_matrix_new (gint64 rows, gint64 columns, GError **error)
   gsize bytes = 0;
 
   if (rows > 0 && columns > 0 && columns <= G_MAXINT64 / 8 / rows)
-    bytes = (gsize) rows * (gsize) columns * sizeof (float);
+    bytes = (gsize)rows * (gsize)columns * sizeof (float);
   if (bytes == 0 || posix_memalign (&data, ALIGNMENT, bytes) != 0)
     {
       g_set_error (error, PR_ERROR, PR_ERROR_IO,
@@ -27,7 +27,7 @@ pr_matrix_new (gint64 rows, gint64 columns, GError **error)
     }
   memset (data, 0, bytes);
   matrix = g_new (PrMatrix, 1);
-  *matrix = (PrMatrix) { rows, columns, data };
+  *matrix = (PrMatrix){ rows, columns, data };
   return matrix;
 }
 
@@ -62,12 +62,12 @@ pr_embeddings_load (const char *dir, GError **error)
   matrix = pr_matrix_new (tensor->dims[0], tensor->dims[1], error);
   if (matrix == NULL)
     return NULL;
-  memcpy (matrix->data, tensor->data, (gsize) tensor->n * sizeof (float));
+  memcpy (matrix->data, tensor->data, (gsize)tensor->n * sizeof (float));
   for (gint64 i = 0; i < tensor->n; i++)
     if (!isfinite (matrix->data[i]))
       {
-        g_set_error (error, PR_ERROR, PR_ERROR_DATA, "%s: tensor embeddings: row %" G_GINT64_FORMAT " is not finite", path,
-                     i / matrix->columns);
+        g_set_error (error, PR_ERROR, PR_ERROR_DATA, "%s: tensor embeddings: row %" G_GINT64_FORMAT " is not finite",
+                     path, i / matrix->columns);
         return NULL;
       }
   return g_steal_pointer (&matrix);

@@ -134,9 +134,9 @@ read_header (FILE *file, const char *path, Header *ret_header, guint64 *ret_star
   fixed = head[6] == 1 ? 10 : 12;
   if (fixed == 12 && fread (head + 10, 1, 2, file) != 2)
     return refuse (error, path, "the file ends inside the header");
-  length = head[8] | (guint64) head[9] << 8;
+  length = head[8] | (guint64)head[9] << 8;
   if (fixed == 12)
-    length |= (guint64) head[10] << 16 | (guint64) head[11] << 24;
+    length |= (guint64)head[10] << 16 | (guint64)head[11] << 24;
   if (length > MAX_HEADER)
     return refuse (error, path, "the header is longer than 65536 bytes");
   text = g_malloc0 (length + 1);
@@ -154,23 +154,24 @@ read_header (FILE *file, const char *path, Header *ret_header, guint64 *ret_star
 static gboolean
 read_rows (FILE *file, const char *path, const Header *header, PrMatrix *matrix, GError **error)
 {
-  gsize width = header->wide ? 8 : 4, n = (gsize) matrix->columns;
+  gsize width = header->wide ? 8 : 4, n = (gsize)matrix->columns;
   g_autofree double *row = header->wide ? g_new (double, n) : NULL;
 
   for (gint64 r = 0; r < matrix->rows; r++)
     {
       float *out = matrix->data + r * matrix->columns;
 
-      if (fread (header->wide ? (void *) row : (void *) out, width, n, file) != n)
+      if (fread (header->wide ? (void *)row : (void *)out, width, n, file) != n)
         return refuse (error, path, "the file became shorter while it was read");
       for (gsize i = 0; i < n; i++)
         {
           if (header->wide)
-            out[i] = (float) row[i];
+            out[i] = (float)row[i];
           if (!isfinite (out[i]))
             {
               g_set_error (error, PR_ERROR, PR_ERROR_DATA,
-                           "%s: row %" G_GINT64_FORMAT ", column %" G_GSIZE_FORMAT " is not a finite float32", path, r, i);
+                           "%s: row %" G_GINT64_FORMAT ", column %" G_GSIZE_FORMAT " is not a finite float32", path, r,
+                           i);
               return FALSE;
             }
         }
@@ -194,15 +195,15 @@ read_file (FILE *file, const char *path, GError **error)
   if (!read_header (file, path, &header, &start, error))
     return NULL;
   width = header.wide ? 8 : 4;
-  rest = (guint64) status.st_size - MIN (start, (guint64) status.st_size);
+  rest = (guint64)status.st_size - MIN (start, (guint64)status.st_size);
   if (header.rows == 0 || header.columns == 0)
     {
       refuse (error, path, "the array is empty");
       return NULL;
     }
   /* By division: the product of a hostile shape overflows. */
-  if (rest % width != 0 || (rest / width) % (guint64) header.rows != 0
-      || rest / width / (guint64) header.rows != (guint64) header.columns)
+  if (rest % width != 0 || (rest / width) % (guint64)header.rows != 0
+      || rest / width / (guint64)header.rows != (guint64)header.columns)
     {
       refuse (error, path, "the size of the file does not fit the shape in its header");
       return NULL;

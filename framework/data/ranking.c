@@ -18,8 +18,8 @@ pr_ranking_new (gint64 n_users, gint64 k, PrSplit split)
   ranking->n_users = n_users;
   ranking->k = k;
   ranking->split = split;
-  ranking->items = g_new (gint32, (gsize) (n_users * k));
-  ranking->scores = g_new (float, (gsize) (n_users * k));
+  ranking->items = g_new (gint32, (gsize)(n_users * k));
+  ranking->scores = g_new (float, (gsize)(n_users * k));
   for (gint64 i = 0; i < n_users * k; i++)
     {
       ranking->items[i] = -1;
@@ -38,7 +38,8 @@ pr_ranking_free (PrRanking *ranking)
   g_free (ranking);
 }
 
-/* What is wrong with one user's list, or NULL.  SEEN [n_items] holds the number (from 1) of the last user with the item. */
+/* What is wrong with one user's list, or NULL.  SEEN [n_items] holds the number (from 1) of the last user with the
+ * item. */
 static const char *
 check_user (const PrRanking *ranking, gint64 user, gint64 n_items, guint32 *seen)
 {
@@ -59,9 +60,9 @@ check_user (const PrRanking *ranking, gint64 user, gint64 n_items, guint32 *seen
         return "a gap in the list";
       if (i > 0 && scores[i] > scores[i - 1])
         return "scores that rise";
-      if (seen[items[i]] == (guint32) user + 1)
+      if (seen[items[i]] == (guint32)user + 1)
         return "the same item twice";
-      seen[items[i]] = (guint32) user + 1;
+      seen[items[i]] = (guint32)user + 1;
     }
   return NULL;
 }
@@ -69,7 +70,7 @@ check_user (const PrRanking *ranking, gint64 user, gint64 n_items, guint32 *seen
 static gboolean
 check (const PrRanking *ranking, gint64 n_items, const char *path, GError **error)
 {
-  g_autofree guint32 *seen = g_new0 (guint32, (gsize) n_items);
+  g_autofree guint32 *seen = g_new0 (guint32, (gsize)n_items);
 
   for (gint64 u = 0; u < ranking->n_users; u++)
     {
@@ -123,8 +124,8 @@ pr_ranking_load (const char *dir, gint64 n_items, GError **error)
       return NULL;
     }
   ranking = pr_ranking_new (items->dims[0], items->dims[1], split);
-  memcpy (ranking->items, items->data, (gsize) items->n * sizeof (gint32));
-  memcpy (ranking->scores, scores->data, (gsize) items->n * sizeof (float));
+  memcpy (ranking->items, items->data, (gsize)items->n * sizeof (gint32));
+  memcpy (ranking->scores, scores->data, (gsize)items->n * sizeof (float));
   if (!check (ranking, n_items, path, error))
     return NULL;
   return g_steal_pointer (&ranking);

@@ -18,8 +18,8 @@ pr_sids_new (gint64 n_items, gint32 levels, const gint32 *sizes)
   sids = g_new0 (PrSids, 1);
   sids->n_items = n_items;
   sids->levels = levels;
-  memcpy (sids->sizes, sizes, (gsize) levels * sizeof *sizes);
-  sids->codes = g_new0 (gint32, (gsize) n_items * (gsize) levels);
+  memcpy (sids->sizes, sizes, (gsize)levels * sizeof *sizes);
+  sids->codes = g_new0 (gint32, (gsize)n_items * (gsize)levels);
   return sids;
 }
 
@@ -88,8 +88,8 @@ pr_sids_load (const char *dir, GError **error)
       g_set_error (error, PR_ERROR, PR_ERROR_DATA, "%s: no items", path);
       return NULL;
     }
-  sids = pr_sids_new (codes->dims[0], (gint32) sizes->n, sizes->data);
-  memcpy (sids->codes, codes->data, (gsize) codes->n * sizeof (gint32));
+  sids = pr_sids_new (codes->dims[0], (gint32)sizes->n, sizes->data);
+  memcpy (sids->codes, codes->data, (gsize)codes->n * sizeof (gint32));
   if (!check (sids, path, error))
     return NULL;
   return g_steal_pointer (&sids);
@@ -130,7 +130,7 @@ pr_sids_token_index (const PrSids *sids, gint32 level, gint32 code)
 char **
 pr_sids_token_names (const PrSids *sids)
 {
-  char **names = g_new0 (char *, (gsize) pr_sids_n_tokens (sids) + 1);
+  char **names = g_new0 (char *, (gsize)pr_sids_n_tokens (sids) + 1);
   gsize n = 0;
 
   for (gint32 l = 0; l < sids->levels; l++)

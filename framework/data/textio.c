@@ -24,7 +24,7 @@ append_part (GString *text, const char *part, gsize length)
     return;
   if (text->len > 0)
     g_string_append (text, strchr (".!?", text->str[text->len - 1]) != NULL ? " " : ". ");
-  g_string_append_len (text, part, (gssize) length);
+  g_string_append_len (text, part, (gssize)length);
 }
 
 /* A string, or a list of strings ("A, B"); null counts as absent. */
@@ -139,7 +139,7 @@ read_plain (const char *path, GPtrArray *documents, GError **error)
         }
       if (paragraph->len > 0)
         g_string_append_c (paragraph, '\n');
-      g_string_append_len (paragraph, line, (gssize) length);
+      g_string_append_len (paragraph, line, (gssize)length);
     }
   if (failure != NULL)
     {
@@ -161,15 +161,15 @@ pr_text_read_file (const char *path, const char *const *keys, GPtrArray *documen
     keys = default_keys;
   if (jsonl ? !read_jsonl (path, keys, FALSE, documents, error) : !read_plain (path, documents, error))
     {
-      g_ptr_array_set_size (documents, (gint) before);
+      g_ptr_array_set_size (documents, (gint)before);
       return FALSE;
     }
   if (documents->len > before)
     return TRUE;
-  wanted = g_strjoinv (", ", (char **) keys);
+  wanted = g_strjoinv (", ", (char **)keys);
   if (jsonl)
-    g_set_error (error, PR_ERROR, PR_ERROR_DATA, "%s: no line has text under any of the keys %s; name the keys of the file",
-                 path, wanted);
+    g_set_error (error, PR_ERROR, PR_ERROR_DATA,
+                 "%s: no line has text under any of the keys %s; name the keys of the file", path, wanted);
   else
     g_set_error (error, PR_ERROR, PR_ERROR_DATA, "%s: there is no text in it", path);
   return FALSE;
@@ -183,7 +183,7 @@ pr_text_load (const char *dir, GPtrArray *documents, GError **error)
 
   if (read_jsonl (path, default_keys, TRUE, documents, error))
     return TRUE;
-  g_ptr_array_set_size (documents, (gint) before);
+  g_ptr_array_set_size (documents, (gint)before);
   return FALSE;
 }
 

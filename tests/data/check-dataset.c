@@ -83,9 +83,9 @@ START_TEST (leave_one_out)
     {
       for (int split = PR_SPLIT_TRAIN; split <= PR_SPLIT_TEST; split++)
         {
-          ck_assert_int_eq (pr_dataset_target (dataset, u, (PrSplit) split), targets[u][split]);
-          ck_assert_ptr_eq (pr_dataset_history (dataset, u, (PrSplit) split, &n), pr_dataset_sequence (dataset, u, &n));
-          pr_dataset_history (dataset, u, (PrSplit) split, &n);
+          ck_assert_int_eq (pr_dataset_target (dataset, u, (PrSplit)split), targets[u][split]);
+          ck_assert_ptr_eq (pr_dataset_history (dataset, u, (PrSplit)split, &n), pr_dataset_sequence (dataset, u, &n));
+          pr_dataset_history (dataset, u, (PrSplit)split, &n);
           ck_assert_int_eq (n, histories[u][split]);
         }
       pr_dataset_train_sequence (dataset, u, &n);
@@ -178,8 +178,8 @@ expect_load_error (const char *dir, const char *part)
 }
 
 #define ITEM(id) "{\"id\":\"" id "\",\"title\":\"\",\"brand\":\"\",\"categories\":[],\"description\":\"\"}\n"
-#define HEAD(items, users, rows, groups)                                                         \
-  "{\"format\": \"dataset/1\", \"name\": \"small\", \"n_items\": " items ", \"n_users\": " users     \
+#define HEAD(items, users, rows, groups)                                                                               \
+  "{\"format\": \"dataset/1\", \"name\": \"small\", \"n_items\": " items ", \"n_users\": " users                       \
   ", \"n_interactions\": " rows ", \"groups\": " groups "}"
 
 START_TEST (damaged_text_files_are_refused)

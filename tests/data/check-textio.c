@@ -23,7 +23,7 @@ read_as (const char *name, const char *content, gssize length, const char *const
       return NULL;
     }
   g_ptr_array_add (documents, NULL);
-  return g_strjoinv ("|", (char **) documents->pdata);
+  return g_strjoinv ("|", (char **)documents->pdata);
 }
 
 static void
@@ -38,7 +38,8 @@ expect_text (const char *name, const char *content, const char *const *wanted, c
 
 START_TEST (jsonl_keys_are_joined)
 {
-  expect_text ("a.jsonl", "{\"plot\": \" A dog. \", \"title\": \"Rex\", \"year\": 3}\n{\"title\": \"Who?\", \"plot\": \"B\"}\n",
+  expect_text ("a.jsonl",
+               "{\"plot\": \" A dog. \", \"title\": \"Rex\", \"year\": 3}\n{\"title\": \"Who?\", \"plot\": \"B\"}\n",
                keys, "Rex. A dog.|Who? B");
   expect_text ("a.jsonl", "{\"plot\": null, \"title\": \"Rex\"}\n{\"other\": 1}\n{\"title\": [\"a\", \"b\"]}", keys,
                "Rex|a, b");
@@ -65,10 +66,10 @@ START_TEST (gzip_is_told_by_content)
   ck_assert_int_eq (g_converter_convert (gzip, text, strlen (text), packed, sizeof packed, G_CONVERTER_INPUT_AT_END,
                                          &read, &written, &error),
                     G_CONVERTER_FINISHED);
-  got = read_as ("a.jsonl.gz", packed, (gssize) written, NULL, &error);
+  got = read_as ("a.jsonl.gz", packed, (gssize)written, NULL, &error);
   ck_assert_no_error (error);
   ck_assert_str_eq (got, "packed");
-  ck_assert_ptr_null (read_as ("a.jsonl.gz", packed, (gssize) written - 6, NULL, &error));
+  ck_assert_ptr_null (read_as ("a.jsonl.gz", packed, (gssize)written - 6, NULL, &error));
   data_expect (&error, PR_ERROR_DATA, "a.jsonl.gz");
 }
 END_TEST

@@ -22,12 +22,12 @@ data_put (const char *dir, const char *name, const void *data, gssize length)
 }
 
 /* The error must be of CODE and hold PART; cleared for the next one. */
-#define data_expect(error, code, part)                                                           \
-  do                                                                                             \
-    {                                                                                            \
-      ck_assert_pr_error (*(error), code, part);                                                 \
-      g_clear_error (error);                                                                     \
-    }                                                                                            \
+#define data_expect(error, code, part)                                                                                 \
+  do                                                                                                                   \
+    {                                                                                                                  \
+      ck_assert_pr_error (*(error), code, part);                                                                       \
+      g_clear_error (error);                                                                                           \
+    }                                                                                                                  \
   while (0)
 
 #endif
