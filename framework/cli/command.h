@@ -23,10 +23,10 @@ extern const PrCommand pr_command_plan;
 /* Which of the shared options a command takes. */
 typedef enum
 {
-  PR_OPTIONS_PLUGINS = 1 << 0, /* --plugin-path DIR, repeatable */
-  PR_OPTIONS_STORE = 1 << 1,   /* --store DIR */
-  PR_OPTIONS_OUT = 1 << 2,     /* --out DIR */
-  PR_OPTIONS_THREADS = 1 << 3, /* --threads N */
+  PR_OPTIONS_PLUGINS = 1 << 0,  /* --plugin-path DIR, repeatable */
+  PR_OPTIONS_STORE = 1 << 1,    /* --store DIR */
+  PR_OPTIONS_OUT = 1 << 2,      /* --out DIR */
+  PR_OPTIONS_THREADS = 1 << 3,  /* --threads N */
   PR_OPTIONS_MANIFEST = 1 << 4, /* --set STAGE.KEY=VALUE and --only arm=NAME|seed=N, repeatable; and the plugins' */
 } PrOptionsFlags;
 
@@ -43,9 +43,9 @@ typedef struct
 void pr_options_clear (PrOptions *options);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (PrOptions, pr_options_clear)
 
-/* Parse ARGV of COMMAND: the shared options named by FLAGS into OPTIONS, the command's own EXTRA (may be NULL, ends with
- * G_OPTION_ENTRY_NULL).  What remains are positional arguments: at least MIN and at most MAX, MANIFEST error otherwise.
- * Returns them, NULL-terminated, to free with g_strfreev(). */
+/* Parse ARGV of COMMAND: the shared options named by FLAGS into OPTIONS, the command's own EXTRA (may be NULL, ends
+ * with G_OPTION_ENTRY_NULL).  What remains are positional arguments: at least MIN and at most MAX, MANIFEST error
+ * otherwise. Returns them, NULL-terminated, to free with g_strfreev(). */
 char **pr_options_parse (const PrCommand *command, int argc, char **argv, PrOptionsFlags flags, PrOptions *options,
                          const GOptionEntry *extra, int min, int max, GError **error);
 

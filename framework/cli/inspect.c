@@ -19,7 +19,7 @@ list_stages (const PrRegistry *registry)
     {
       const PrStage *stage = pr_registry_at (registry, i)->stage;
 
-      printf ("%-*s  %s\n", (int) width, stage->id, stage->summary);
+      printf ("%-*s  %s\n", (int)width, stage->id, stage->summary);
     }
 }
 
@@ -106,12 +106,12 @@ inspect (int argc, char **argv, GError **error)
   g_auto (PrOptions) options = { 0 };
   gboolean template = FALSE;
   const GOptionEntry extra[] = {
-    { "template", 't', 0, G_OPTION_ARG_NONE, &template, "Print the stage as a manifest would say it, defaults commented out",
-      NULL },
+    { "template", 't', 0, G_OPTION_ARG_NONE, &template,
+      "Print the stage as a manifest would say it, defaults commented out", NULL },
     G_OPTION_ENTRY_NULL,
   };
-  g_auto (GStrv) args
-      = pr_options_parse (&pr_command_inspect, argc, argv, PR_OPTIONS_PLUGINS, &options, extra, 0, 1, error);
+  g_auto (GStrv) args =
+      pr_options_parse (&pr_command_inspect, argc, argv, PR_OPTIONS_PLUGINS, &options, extra, 0, 1, error);
   g_autoptr (PrRegistry) registry = NULL;
   const PrStageEntry *entry;
 
@@ -119,7 +119,8 @@ inspect (int argc, char **argv, GError **error)
     return FALSE;
   if (template && args[0] == NULL)
     {
-      g_set_error_literal (error, PR_ERROR, PR_ERROR_MANIFEST, "--template needs the name of a stage (see 'pauserec inspect')");
+      g_set_error_literal (error, PR_ERROR, PR_ERROR_MANIFEST,
+                           "--template needs the name of a stage (see 'pauserec inspect')");
       return FALSE;
     }
   registry = pr_options_load_registry (&options, error);

@@ -12,8 +12,6 @@
 /* Every command, in the order in which an experiment needs them. */
 static const PrCommand *const commands[] = {
   &pr_command_inspect,
-  &pr_command_check,
-  &pr_command_plan,
 };
 
 static void
@@ -27,7 +25,8 @@ print_help (void)
   printf ("\nOptions:\n"
           "  --help     this text; 'pauserec COMMAND --help' for one command\n"
           "  --version  the version of program and plugin interface\n\n"
-          "Exit status: 0 done, 2 manifest or command line, 3 plugin, 4 data, 5 numeric, 6 machine, 130 cancelled, 1 other.\n");
+          "Exit status: 0 done, 2 manifest or command line, 3 plugin, 4 data, 5 numeric, 6 machine, 130 cancelled, 1 "
+          "other.\n");
 }
 
 static const PrCommand *

@@ -14,7 +14,7 @@ pr_options_clear (PrOptions *options)
   g_strfreev (options->only);
   g_free (options->store);
   g_free (options->out);
-  *options = (PrOptions) { 0 };
+  *options = (PrOptions){ 0 };
 }
 
 static void
@@ -26,13 +26,16 @@ add_shared (GOptionContext *context, PrOptionsFlags flags, PrOptions *options)
     GOptionEntry entry;
   } all[] = {
     { PR_OPTIONS_MANIFEST,
-      { "set", 's', 0, G_OPTION_ARG_FILENAME_ARRAY, &options->set, "Change a parameter; may be repeated", "STAGE.KEY=VALUE" } },
+      { "set", 's', 0, G_OPTION_ARG_FILENAME_ARRAY, &options->set, "Change a parameter; may be repeated",
+        "STAGE.KEY=VALUE" } },
     { PR_OPTIONS_MANIFEST,
-      { "only", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options->only, "Only these runs; may be repeated", "arm=NAME|seed=N" } },
-    { PR_OPTIONS_THREADS, { "threads", 'j', 0, G_OPTION_ARG_INT, &options->threads, "Threads (default: one a core)", "N" } },
+      { "only", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options->only, "Only these runs; may be repeated",
+        "arm=NAME|seed=N" } },
+    { PR_OPTIONS_THREADS,
+      { "threads", 'j', 0, G_OPTION_ARG_INT, &options->threads, "Threads (default: one a core)", "N" } },
     { PR_OPTIONS_STORE,
-      { "store", 0, 0, G_OPTION_ARG_FILENAME, &options->store, "Where stages keep their outputs (default: pauserec-store)",
-        "DIR" } },
+      { "store", 0, 0, G_OPTION_ARG_FILENAME, &options->store,
+        "Where stages keep their outputs (default: pauserec-store)", "DIR" } },
     { PR_OPTIONS_OUT,
       { "out", 0, 0, G_OPTION_ARG_FILENAME, &options->out, "Where results go (default: pauserec-results)", "DIR" } },
     { PR_OPTIONS_PLUGINS | PR_OPTIONS_MANIFEST,
@@ -78,7 +81,7 @@ pr_options_parse (const PrCommand *command, int argc, char **argv, PrOptionsFlag
 {
   g_autoptr (GOptionContext) context = g_option_context_new (command->arguments);
   /* Keeps the strings of ARGV, which belong to the caller, apart from what the parser frees. */
-  g_auto (GStrv) args = g_new0 (char *, (gsize) argc + 1);
+  g_auto (GStrv) args = g_new0 (char *, (gsize)argc + 1);
   g_autoptr (GError) raised = NULL;
   g_autofree char *program = g_strconcat ("pauserec ", command->name, NULL);
   g_autofree char *text = NULL;
@@ -99,7 +102,7 @@ pr_options_parse (const PrCommand *command, int argc, char **argv, PrOptionsFlag
       g_set_error (error, PR_ERROR, PR_ERROR_MANIFEST, "%s (see '%s --help')", raised->message, program);
       return NULL;
     }
-  n = (int) g_strv_length (args) - 1;
+  n = (int)g_strv_length (args) - 1;
   if (n > 0 && g_str_equal (args[1], "--"))
     {
       g_free (args[1]);
@@ -109,8 +112,8 @@ pr_options_parse (const PrCommand *command, int argc, char **argv, PrOptionsFlag
     }
   if (n < min || n > max)
     {
-      g_set_error (error, PR_ERROR, PR_ERROR_MANIFEST, "%s %d argument%s, usage: %s [OPTION...] %s (see '%s --help')",
-                   n < min ? "only" : "as many as", n, n == 1 ? "" : "s", program, command->arguments, program);
+      g_set_error (error, PR_ERROR, PR_ERROR_MANIFEST, "too %s arguments: %s [OPTION...] %s (see '%s --help')",
+                   n < min ? "few" : "many", program, command->arguments, program);
       return NULL;
     }
   return g_strdupv (args + 1);
@@ -130,12 +133,4 @@ pr_options_load_registry (const PrOptions *options, GError **error)
     if (!pr_registry_load_dir (registry, options->plugin_path[i], error))
       return NULL;
   return g_steal_pointer (&registry);
-}
-
-PrExperiment *
-pr_options_load_experiment (const PrOptions *options, const char *path, const PrRegistry *registry, GError **error)
-{
-  const PrExperimentOptions given = { (const char *const *) options->set, (const char *const *) options->only };
-
-  return pr_experiment_load (path, registry, &given, error);
 }

@@ -53,7 +53,7 @@ text_ok (const char *text)
 gsize
 pr_param_kind_size (PrParamKind kind, gsize *ret_align)
 {
-#define SIZE(type) (*ret_align = _Alignof (type), sizeof (type))
+#define SIZE(type) (*ret_align = _Alignof(type), sizeof (type))
   switch (kind)
     {
     case PR_PARAM_KIND_BOOL:
@@ -87,14 +87,15 @@ check_choices (const Place *place, const PrParamSpec *spec, GError **error)
   for (; names[n] != NULL; n++)
     {
       if (n == TABLE_MAX || !text_ok (names[n]))
-        return fail (place, error, "parameter '%s': choice %d is empty or the list has no NULL at its end", spec->name, n);
+        return fail (place, error, "parameter '%s': choice %d is empty or the list has no NULL at its end", spec->name,
+                     n);
       for (int i = 0; i < n; i++)
         if (strcmp (names[i], names[n]) == 0)
           return fail (place, error, "parameter '%s': choice '%s' stands there twice", spec->name, names[n]);
     }
   if (!spec->required && (spec->dflt.choice.value < 0 || spec->dflt.choice.value >= n))
-    return fail (place, error, "parameter '%s': default %d is none of the %d choices; give the index of one", spec->name,
-                 spec->dflt.choice.value, n);
+    return fail (place, error, "parameter '%s': default %d is none of the %d choices; give the index of one",
+                 spec->name, spec->dflt.choice.value, n);
   return TRUE;
 }
 
@@ -115,8 +116,8 @@ check_default (const Place *place, const PrParamSpec *spec, GError **error)
         return fail (place, error,
                      "parameter '%s': default %" G_GINT64_FORMAT " is outside its own range, %" G_GINT64_FORMAT
                      " to %" G_GINT64_FORMAT,
-                     spec->name, (gint64) spec->dflt.integer.value, (gint64) spec->dflt.integer.min,
-                     (gint64) spec->dflt.integer.max);
+                     spec->name, (gint64)spec->dflt.integer.value, (gint64)spec->dflt.integer.min,
+                     (gint64)spec->dflt.integer.max);
       return TRUE;
     case PR_PARAM_KIND_REAL:
       if (!(spec->dflt.real.min <= spec->dflt.real.max))
@@ -139,13 +140,15 @@ check_default (const Place *place, const PrParamSpec *spec, GError **error)
       if (spec->dflt.ints.value == NULL)
         return fail (place, error, "parameter '%s': default is NULL; use \"\" for an empty list", spec->name);
       complaint = pr_ints_parse (spec->dflt.ints.value, spec->dflt.ints.min, spec->dflt.ints.max, &ints);
-      return complaint == NULL || fail (place, error, "parameter '%s': default '%s': %s", spec->name, spec->dflt.ints.value, complaint);
+      return complaint == NULL
+             || fail (place, error, "parameter '%s': default '%s': %s", spec->name, spec->dflt.ints.value, complaint);
     case PR_PARAM_KIND_BOOL:
     case PR_PARAM_KIND_PATH:
     case PR_PARAM_KIND_PATHS:
       return TRUE;
     }
-  return fail (place, error, "parameter '%s': kind %d does not exist; use the PR_PARAM macros", spec->name, (int) spec->kind);
+  return fail (place, error, "parameter '%s': kind %d does not exist; use the PR_PARAM macros", spec->name,
+               (int)spec->kind);
 }
 
 static gboolean
@@ -156,20 +159,22 @@ check_param (const Place *place, gsize index, GError **error)
   gsize align = 1, size;
 
   if (!name_ok (spec->name, "_-."))
-    return fail (place, error, "parameter %" G_GSIZE_FORMAT ": name '%s' is not lower case, digits, '_', '-' and '.'", index,
-                 spec->name != NULL ? spec->name : "(null)");
+    return fail (place, error, "parameter %" G_GSIZE_FORMAT ": name '%s' is not lower case, digits, '_', '-' and '.'",
+                 index, spec->name != NULL ? spec->name : "(null)");
   if (strcmp (spec->name, "uses") == 0 || g_str_has_prefix (spec->name, "in."))
-    return fail (place, error, "parameter '%s': 'uses' and 'in.SLOT' belong to the manifest; take another name", spec->name);
+    return fail (place, error, "parameter '%s': 'uses' and 'in.SLOT' belong to the manifest; take another name",
+                 spec->name);
   if (!text_ok (spec->help))
     return fail (place, error, "parameter '%s' has no help text; say in one sentence what it does", spec->name);
   size = pr_param_kind_size (spec->kind, &align);
   if (size == 0)
     return check_default (place, spec, error);
   if (stage->params_size < size || spec->offset > stage->params_size - size || spec->offset % align != 0)
-    return fail (place, error,
-                 "parameter '%s' lies outside the params struct (offset %zu, size %zu, struct %zu); use the PR_PARAM macros "
-                 "and .params_size = sizeof (Params)",
-                 spec->name, spec->offset, size, stage->params_size);
+    return fail (
+        place, error,
+        "parameter '%s' lies outside the params struct (offset %zu, size %zu, struct %zu); use the PR_PARAM macros "
+        "and .params_size = sizeof (Params)",
+        spec->name, spec->offset, size, stage->params_size);
   for (gsize i = 0; i < index; i++)
     {
       const PrParamSpec *other = &stage->params[i];
@@ -178,8 +183,8 @@ check_param (const Place *place, gsize index, GError **error)
       if (strcmp (other->name, spec->name) == 0)
         return fail (place, error, "parameter '%s' stands in the table twice", spec->name);
       if (spec->offset < other->offset + other_size && other->offset < spec->offset + size)
-        return fail (place, error, "parameters '%s' and '%s' share a member of the struct; give each its own", other->name,
-                     spec->name);
+        return fail (place, error, "parameters '%s' and '%s' share a member of the struct; give each its own",
+                     other->name, spec->name);
     }
   return check_default (place, spec, error);
 }
@@ -189,7 +194,7 @@ static gboolean
 type_ok (const char *type)
 {
   const char *slash = type != NULL ? strchr (type, '/') : NULL;
-  g_autofree char *name = slash != NULL ? g_strndup (type, (gsize) (slash - type)) : NULL;
+  g_autofree char *name = slash != NULL ? g_strndup (type, (gsize)(slash - type)) : NULL;
   guint64 revision;
 
   return name_ok (name, "-") && g_ascii_string_to_unsigned (slash + 1, 10, 1, 9999, &revision, NULL);
@@ -225,19 +230,22 @@ check_stage (const char *path, const PrStage *stage, GError **error)
 
   /* First of all: without it not even the id may be read. */
   if (stage->size != sizeof (PrStage))
-    return fail (&(Place) { path, NULL }, error,
-                 "a stage struct has size %zu, this runtime's has %zu; set .size = sizeof (PrStage) and rebuild the plugin",
-                 stage->size, sizeof (PrStage));
+    return fail (
+        &(Place){ path, NULL }, error,
+        "a stage struct has size %zu, this runtime's has %zu; set .size = sizeof (PrStage) and rebuild the plugin",
+        stage->size, sizeof (PrStage));
   if (!name_ok (stage->id, "-"))
-    return fail (&(Place) { path, NULL }, error, "stage id '%s' is not lower case, digits and '-'",
+    return fail (&(Place){ path, NULL }, error, "stage id '%s' is not lower case, digits and '-'",
                  stage->id != NULL ? stage->id : "(null)");
   if (!text_ok (stage->version) || !text_ok (stage->summary))
     return fail (&place, error, "version or summary is missing; give both");
   if (stage->plan == NULL || stage->run == NULL)
-    return fail (&place, error, "%s() is missing; every stage has plan() and run()", stage->plan == NULL ? "plan" : "run");
+    return fail (&place, error, "%s() is missing; every stage has plan() and run()",
+                 stage->plan == NULL ? "plan" : "run");
   if ((stage->params == NULL && stage->n_params > 0) || stage->n_params > TABLE_MAX
       || stage->params_size > PARAMS_SIZE_MAX)
-    return fail (&place, error, "the table of parameters is missing or absurdly large (%zu entries, struct of %zu bytes)",
+    return fail (&place, error,
+                 "the table of parameters is missing or absurdly large (%zu entries, struct of %zu bytes)",
                  stage->n_params, stage->params_size);
   if ((stage->slots == NULL && stage->n_slots > 0) || stage->n_slots > TABLE_MAX)
     return fail (&place, error, "the table of slots is missing or absurdly large (%zu entries)", stage->n_slots);
@@ -262,7 +270,8 @@ pr_plugin_check (const PrPlugin *plugin, const char *path, GError **error)
                  "its pr_plugin is not a plugin description (magic %#x, expected %#x); start it with PR_PLUGIN_INIT",
                  plugin->magic, PR_PLUGIN_MAGIC);
   if (plugin->abi != PR_PLUGIN_ABI)
-    return fail (&place, error, "built for plugin ABI %u, this runtime speaks %u; rebuild the plugin against this version",
+    return fail (&place, error,
+                 "built for plugin ABI %u, this runtime speaks %u; rebuild the plugin against this version",
                  plugin->abi, PR_PLUGIN_ABI);
   if (plugin->size != sizeof (PrPlugin))
     return fail (&place, error, "its description has size %u, this runtime's has %zu; rebuild the plugin", plugin->size,

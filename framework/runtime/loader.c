@@ -75,10 +75,11 @@ fail_open (const char *path, GError **error)
   if (reason == NULL)
     reason = "unknown reason";
   if (strstr (reason, "undefined symbol") != NULL)
-    g_set_error (error, PR_ERROR, PR_ERROR_PLUGIN,
-                 "plugin '%s' needs a symbol that nobody has: %s; link the plugin with what it uses and with -lpauserec of "
-                 "this version",
-                 path, reason);
+    g_set_error (
+        error, PR_ERROR, PR_ERROR_PLUGIN,
+        "plugin '%s' needs a symbol that nobody has: %s; link the plugin with what it uses and with -lpauserec of "
+        "this version",
+        path, reason);
   else
     g_set_error (error, PR_ERROR, PR_ERROR_PLUGIN, "plugin '%s' cannot be loaded: %s", path, reason);
   return FALSE;
@@ -100,9 +101,9 @@ open_plugin (const char *path, GError **error)
     }
   plugin = dlsym (module, "pr_plugin");
   if (plugin == NULL)
-    g_set_error (error, PR_ERROR, PR_ERROR_PLUGIN,
-                 "plugin '%s' exports no 'pr_plugin'; define `const PrPlugin pr_plugin` and include <pauserec/plugin.h>",
-                 path);
+    g_set_error (
+        error, PR_ERROR, PR_ERROR_PLUGIN,
+        "plugin '%s' exports no 'pr_plugin'; define `const PrPlugin pr_plugin` and include <pauserec/plugin.h>", path);
   else if (!pr_plugin_check (plugin, path, error))
     plugin = NULL;
   dlclose (module);
@@ -120,14 +121,15 @@ check_ids (const PrRegistry *registry, const PrPlugin *plugin, const char *path,
       for (gsize j = 0; j < i; j++)
         if (strcmp (plugin->stages[j]->id, id) == 0)
           {
-            g_set_error (error, PR_ERROR, PR_ERROR_PLUGIN, "plugin '%s': two stages call themselves '%s'; rename one", path, id);
+            g_set_error (error, PR_ERROR, PR_ERROR_PLUGIN, "plugin '%s': two stages call themselves '%s'; rename one",
+                         path, id);
             return FALSE;
           }
       if (taken != NULL)
         {
           g_set_error (error, PR_ERROR, PR_ERROR_PLUGIN,
-                       "plugin '%s': stage '%s' exists already in '%s'; rename one or leave one out of the plugin path", path,
-                       id, taken->path);
+                       "plugin '%s': stage '%s' exists already in '%s'; rename one or leave one out of the plugin path",
+                       path, id, taken->path);
           return FALSE;
         }
     }
@@ -147,7 +149,7 @@ static gboolean
 is_loaded (const PrRegistry *registry, const char *path)
 {
   for (guint i = 0; i < registry->entries->len; i++)
-    if (strcmp (((const PrStageEntry *) registry->entries->pdata[i])->path, path) == 0)
+    if (strcmp (((const PrStageEntry *)registry->entries->pdata[i])->path, path) == 0)
       return TRUE;
   return FALSE;
 }
@@ -185,7 +187,7 @@ pr_registry_load (PrRegistry *registry, const char *path, GError **error)
 static int
 compare_names (gconstpointer a, gconstpointer b)
 {
-  return strcmp (*(const char *const *) a, *(const char *const *) b);
+  return strcmp (*(const char *const *)a, *(const char *const *)b);
 }
 
 /* The plugin that NAME of DIR stands for: itself, or what libtool built in it; NULL if neither.  To free. */

@@ -17,12 +17,12 @@ distance (const char *a, const char *b)
   if (n > LONGEST || m > LONGEST)
     return G_MAXUINT;
   for (gsize j = 0; j <= m; j++)
-    last[j] = (guint) j;
+    last[j] = (guint)j;
   for (gsize i = 1; i <= n; i++)
     {
       guint *spare = before;
 
-      now[0] = (guint) i;
+      now[0] = (guint)i;
       for (gsize j = 1; j <= m; j++)
         {
           guint best = last[j - 1] + (a[i - 1] != b[j - 1]);
@@ -43,7 +43,7 @@ const char *
 pr_nearest (const char *word, const char *const *names, gsize n)
 {
   const char *nearest = NULL;
-  guint allowed = MAX (1, (guint) strlen (word) / 3), best = allowed + 1;
+  guint allowed = MAX (1, (guint)strlen (word) / 3), best = allowed + 1;
 
   for (gsize i = 0; i < n; i++)
     {

@@ -4,8 +4,9 @@
 
 #include <glib.h>
 
-/* The entry of NAMES (an array of N strings) with the smallest edit distance to WORD (insertions, deletions, replacements
- * and swaps of neighbours count one each), the first of equals; NULL if none is close enough to be what was meant. */
+/* The entry of NAMES (an array of N strings) with the smallest edit distance to WORD (insertions, deletions,
+ * replacements and swaps of neighbours count one each), the first of equals; NULL if none is close enough to be what
+ * was meant. */
 const char *pr_nearest (const char *word, const char *const *names, gsize n);
 
 /* "; did you mean 'NAME'?" or "", to free. */

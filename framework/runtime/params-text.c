@@ -29,7 +29,7 @@ pr_text_ints (const PrInts *ints)
   GString *text = g_string_new (NULL);
 
   for (gint64 i = 0; i < ints->n; i++)
-    g_string_append_printf (text, "%s%" G_GINT64_FORMAT, i > 0 ? "," : "", (gint64) ints->v[i]);
+    g_string_append_printf (text, "%s%" G_GINT64_FORMAT, i > 0 ? "," : "", (gint64)ints->v[i]);
   return g_string_free (text, FALSE);
 }
 
@@ -94,7 +94,7 @@ pr_param_default_text (const PrParamSpec *spec)
     case PR_PARAM_KIND_BOOL:
       return g_strdup (spec->dflt.boolean ? "true" : "false");
     case PR_PARAM_KIND_INT:
-      return g_strdup_printf ("%" G_GINT64_FORMAT, (gint64) spec->dflt.integer.value);
+      return g_strdup_printf ("%" G_GINT64_FORMAT, (gint64)spec->dflt.integer.value);
     case PR_PARAM_KIND_REAL:
       return pr_text_real (spec->dflt.real.value);
     case PR_PARAM_KIND_STRING:
@@ -120,8 +120,8 @@ pr_param_range_text (const PrParamSpec *spec)
     case PR_PARAM_KIND_BOOL:
       return g_strdup ("true or false");
     case PR_PARAM_KIND_INT:
-      return g_strdup_printf ("a whole number, %" G_GINT64_FORMAT " to %" G_GINT64_FORMAT, (gint64) spec->dflt.integer.min,
-                              (gint64) spec->dflt.integer.max);
+      return g_strdup_printf ("a whole number, %" G_GINT64_FORMAT " to %" G_GINT64_FORMAT,
+                              (gint64)spec->dflt.integer.min, (gint64)spec->dflt.integer.max);
     case PR_PARAM_KIND_REAL:
       low = pr_text_real (spec->dflt.real.min);
       high = pr_text_real (spec->dflt.real.max);
@@ -129,11 +129,12 @@ pr_param_range_text (const PrParamSpec *spec)
     case PR_PARAM_KIND_STRING:
       return g_strdup ("text; \\n, \\t, \\s and \\\\ are escapes");
     case PR_PARAM_KIND_CHOICE:
-      list = g_strjoinv (", ", (char **) spec->dflt.choice.names);
+      list = g_strjoinv (", ", (char **)spec->dflt.choice.names);
       return g_strdup_printf ("one of %s", list);
     case PR_PARAM_KIND_INTS:
-      return g_strdup_printf ("up to %d whole numbers with commas between, each %" G_GINT64_FORMAT " to %" G_GINT64_FORMAT,
-                              PR_INTS_MAX, (gint64) spec->dflt.ints.min, (gint64) spec->dflt.ints.max);
+      return g_strdup_printf ("up to %d whole numbers with commas between, each %" G_GINT64_FORMAT
+                              " to %" G_GINT64_FORMAT,
+                              PR_INTS_MAX, (gint64)spec->dflt.ints.min, (gint64)spec->dflt.ints.max);
     case PR_PARAM_KIND_PATH:
       return g_strdup ("a file");
     case PR_PARAM_KIND_PATHS:
@@ -156,8 +157,8 @@ pr_ints_parse (const char *text, gint64 min, gint64 max, PrInts *ret)
       if (i == PR_INTS_MAX)
         return g_strdup_printf ("more than %d numbers", PR_INTS_MAX);
       if (!g_ascii_string_to_signed (g_strstrip (parts[i]), 10, min, max, &value, &error))
-        return g_strdup_printf ("'%.40s' is not a whole number from %" G_GINT64_FORMAT " to %" G_GINT64_FORMAT, parts[i],
-                                min, max);
+        return g_strdup_printf ("'%.40s' is not a whole number from %" G_GINT64_FORMAT " to %" G_GINT64_FORMAT,
+                                parts[i], min, max);
       ints.v[ints.n++] = value;
     }
   *ret = ints;

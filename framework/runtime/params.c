@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MEMBER(params, spec, type) ((type *) (void *) ((char *) (params) + (spec)->offset))
+#define MEMBER(params, spec, type) ((type *)(void *)((char *)(params) + (spec)->offset))
 
 /* What one parameter became. */
 typedef struct
@@ -39,10 +39,10 @@ free_member (void *params, const PrParamSpec *spec)
     {
     case PR_PARAM_KIND_STRING:
     case PR_PARAM_KIND_PATH:
-      g_free ((char *) *MEMBER (params, spec, const char *));
+      g_free ((char *)*MEMBER (params, spec, const char *));
       break;
     case PR_PARAM_KIND_PATHS:
-      g_strfreev ((char **) *MEMBER (params, spec, const char *const *));
+      g_strfreev ((char **)*MEMBER (params, spec, const char *const *));
       break;
     case PR_PARAM_KIND_BOOL:
     case PR_PARAM_KIND_INT:
@@ -165,7 +165,7 @@ set_member (void *params, const PrParamSpec *spec, const char *text, const char 
       if (paths == NULL)
         return pr_param_range_text (spec);
       free_member (params, spec);
-      *MEMBER (params, spec, const char *const *) = (const char *const *) paths;
+      *MEMBER (params, spec, const char *const *) = (const char *const *)paths;
       *ret_text = g_strjoinv (",", paths);
       return NULL;
     }
@@ -213,7 +213,7 @@ complain_value (GPtrArray *complaints, const PrParamSpec *spec, const PrParamVal
   g_autofree char *hint = NULL, *text = shown (value->text);
 
   if (spec->kind == PR_PARAM_KIND_CHOICE)
-    hint = pr_nearest_hint (value->text, spec->dflt.choice.names, g_strv_length ((char **) spec->dflt.choice.names));
+    hint = pr_nearest_hint (value->text, spec->dflt.choice.names, g_strv_length ((char **)spec->dflt.choice.names));
   complain (complaints, "%s: %s = %s: want %s%s", value->where, spec->name, text, wanted, hint != NULL ? hint : "");
 }
 
@@ -263,7 +263,8 @@ append_digest (GString *text, const char *path, const PrParamSpec *spec, const P
 
 /* What of a parameter identifies the result: the text, or for files their content.  To free; NULL after a complaint. */
 static char *
-identify (const void *params, const PrParamSpec *spec, const Resolved *resolved, GHashTable *digests, GPtrArray *complaints)
+identify (const void *params, const PrParamSpec *spec, const Resolved *resolved, GHashTable *digests,
+          GPtrArray *complaints)
 {
   g_autoptr (GString) text = g_string_new (NULL);
   const char *path;
@@ -305,7 +306,7 @@ fill_defaults (const PrStage *stage, void *params, Resolved *resolved)
       if (spec->kind == PR_PARAM_KIND_PATH || (spec->kind == PR_PARAM_KIND_STRING && spec->required))
         *MEMBER (params, spec, const char *) = g_strdup ("");
       else if (spec->kind == PR_PARAM_KIND_PATHS)
-        *MEMBER (params, spec, const char *const *) = (const char *const *) g_new0 (char *, 1);
+        *MEMBER (params, spec, const char *const *) = (const char *const *)g_new0 (char *, 1);
       else if (!spec->required)
         g_free (set_member (params, spec, text, NULL, &resolved[i].text));
       if (resolved[i].text == NULL)
@@ -376,5 +377,5 @@ pr_params_clear (const PrStage *stage, PrParams *params)
   g_free (params->params);
   json_decref (params->resolved);
   json_decref (params->identity);
-  *params = (PrParams) { 0 };
+  *params = (PrParams){ 0 };
 }

@@ -20,13 +20,15 @@ typedef struct
 {
   void *params;     /* the stage's struct */
   json_t *resolved; /* {key: {"value": text, "origin": text}}, every parameter */
-  json_t *identity; /* {key: text} of those that are in the key; a file as "sha256:HEX" of its content, "" if not given */
+  json_t
+      *identity; /* {key: text} of those that are in the key; a file as "sha256:HEX" of its content, "" if not given */
 } PrParams;
 
-/* Fill RET with defaults and then the N values in their order, so that a later one wins.  Whatever is wrong is appended to
- * COMPLAINTS (char *, "WHERE: what; hint"), MISSING being the place to name where a required value was not given; FALSE if
- * anything was.  Files that the winning values name must exist and be readable; their digests are kept in DIGESTS (path to
- * hex, both owned; see pr_params_digests_new()), so that each is read once however many runs name it. */
+/* Fill RET with defaults and then the N values in their order, so that a later one wins.  Whatever is wrong is appended
+ * to COMPLAINTS (char *, "WHERE: what; hint"), MISSING being the place to name where a required value was not given;
+ * FALSE if anything was.  Files that the winning values name must exist and be readable; their digests are kept in
+ * DIGESTS (path to hex, both owned; see pr_params_digests_new()), so that each is read once however many runs name it.
+ */
 gboolean pr_params_fill (const PrStage *stage, const PrParamValue *values, gsize n, const char *missing,
                          GHashTable *digests, GPtrArray *complaints, PrParams *ret_params);
 void pr_params_clear (const PrStage *stage, PrParams *params);

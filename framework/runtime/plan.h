@@ -19,8 +19,9 @@ typedef struct
 PrDims *pr_dims_new (void);
 void pr_dims_free (PrDims *dims);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PrDims, pr_dims_free)
-void pr_dims_set (PrDims *dims, const char *slot, const char *dim, gint64 value); /* said twice: the last value counts */
-gint64 pr_dims_get (const PrDims *dims, const char *slot, const char *dim);       /* PR_DIM_UNKNOWN if never said */
+void pr_dims_set (PrDims *dims, const char *slot, const char *dim,
+                  gint64 value);                                            /* said twice: the last value counts */
+gint64 pr_dims_get (const PrDims *dims, const char *slot, const char *dim); /* PR_DIM_UNKNOWN if never said */
 
 typedef struct
 {
@@ -43,9 +44,10 @@ typedef struct
  * exist, and then DIMS gets what they are. */
 typedef gboolean (*PrPlanCachedFunc) (const PrNode *node, PrDims *dims, gpointer user_data);
 
-/* Call plan() of every node.  CACHED may be NULL: nothing exists yet.  Errors are the stage's, prefixed with its name, or
- * PLUGIN when it breaks the contract (contradicts itself about success, names a slot that it has not, promises twice, or
- * an existing output breaks the promise). Sizes that become known as a run goes on are seen by planning it again. */
+/* Call plan() of every node.  CACHED may be NULL: nothing exists yet.  Errors are the stage's, prefixed with its name,
+ * or PLUGIN when it breaks the contract (contradicts itself about success, names a slot that it has not, promises
+ * twice, or an existing output breaks the promise). Sizes that become known as a run goes on are seen by planning it
+ * again. */
 PrRunPlan *pr_run_plan_new (const PrRunSpec *run, PrPlanCachedFunc cached, gpointer user_data, GError **error);
 void pr_run_plan_free (PrRunPlan *plan);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PrRunPlan, pr_run_plan_free)
@@ -58,9 +60,9 @@ gboolean pr_node_plan_check (const PrNodePlan *plan, const PrDims *actual, GErro
 /* The slot of STAGE of that name and direction, or NULL. */
 const PrSlotSpec *pr_stage_slot (const PrStage *stage, PrSlotDirection direction, const char *name);
 
-/* What every call into a stage goes through afterwards.  OK and RAISED are what FUNCTION ("plan", "run", ...) returned and set;
- * takes RAISED over.  TRUE when both say success; FALSE with RAISED prefixed by "stage 'NAME': ", or with a PLUGIN error
- * when the two contradict each other. */
+/* What every call into a stage goes through afterwards.  OK and RAISED are what FUNCTION ("plan", "run", ...) returned
+ * and set; takes RAISED over.  TRUE when both say success; FALSE with RAISED prefixed by "stage 'NAME': ", or with a
+ * PLUGIN error when the two contradict each other. */
 gboolean pr_stage_check_result (const PrStageEntry *entry, const char *node_name, const char *function, gboolean ok,
                                 GError *raised, GError **error);
 
