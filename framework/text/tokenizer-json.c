@@ -286,8 +286,12 @@ collect_entries (const json_t *file, const char *path, GArray *entries, GError *
     return refuse (path, error, "%zu tokens; 1 to %d can be read", n, VOCAB_MAX);
   g_array_set_size (entries, (guint) n);
   json_object_foreach (vocab, name, value)
-    if (!json_is_integer (value) || !set_entry (entries, json_integer_value (value), name, PR_TOKEN_VOCAB, path, error))
-      return *error != NULL ? FALSE : refuse (path, error, "the id of token '%.80s' is not a number", name);
+    {
+      if (!json_is_integer (value))
+        return refuse (path, error, "the id of token '%.80s' is not a number", name);
+      if (!set_entry (entries, json_integer_value (value), name, PR_TOKEN_VOCAB, path, error))
+        return FALSE;
+    }
   json_array_foreach (added, i, token)
     if (!set_entry (entries, json_integer_value (json_object_get (token, "id")),
                     json_string_value (json_object_get (token, "content")),
