@@ -12,6 +12,9 @@
 #define LANES 16    /* independent running minima and sums, so that loops vectorise without reordering sums */
 #define SEED_ROWS 16 /* rows a code that seeding looks at: k-means++ reads them once a code */
 
+typedef float Vector __attribute__ ((vector_size (LANES * sizeof (float))));
+typedef Vector Loose __attribute__ ((aligned (sizeof (float)), may_alias)); /* for loads of rows of any width */
+
 typedef struct
 {
   const KmeansProblem *problem;
@@ -45,17 +48,16 @@ dot (const float *a, const float *b, gint64 d)
 static double
 squared_distance (const float *a, const float *b, gint64 d)
 {
-  double lanes[LANES] = { 0 };
+  Vector lanes = { 0 };
   double sum = 0;
   gint64 i = 0;
 
   for (; i + LANES <= d; i += LANES)
-    for (int l = 0; l < LANES; l++)
-      {
-        double t = (double) a[i + l] - b[i + l];
+    {
+      Vector t = *(const Loose *) (a + i) - *(const Loose *) (b + i);
 
-        lanes[l] += t * t;
-      }
+      lanes += t * t;
+    }
   for (; i < d; i++)
     sum += ((double) a[i] - b[i]) * ((double) a[i] - b[i]);
   for (int l = 0; l < LANES; l++)
@@ -75,7 +77,7 @@ kmeans_distances (const float *x, const float *centroids, gint32 k, gint64 d, do
 typedef struct
 {
   const KmeansProblem *problem;
-  const guint32 *rows; /* the sample */
+  float *rows; /* [n_rows, d]: the sample, side by side, since every centre reads all of it */
   gint64 n_rows;
   const float *centre; /* the latest */
   double *nearest;     /* [n_rows]: squared distance to the nearest centre so far */
@@ -89,8 +91,7 @@ seed_tile (gpointer ctx, gsize tile, guint worker)
 
   (void) worker;
   for (gint64 i = (gint64) tile * TILE; i < end; i++)
-    s->nearest[i]
-      = MIN (s->nearest[i], squared_distance (s->problem->x + s->rows[i] * s->problem->d, s->centre, s->problem->d));
+    s->nearest[i] = MIN (s->nearest[i], squared_distance (s->rows + i * s->problem->d, s->centre, s->problem->d));
 }
 
 /* The row that lies at U of the cumulated squared distances; any row if all are zero. */
@@ -117,18 +118,22 @@ seed_draw (const Seeding *s, PrRng rng, gint32 code)
 static void
 seed (const KmeansProblem *p, float *centroids)
 {
-  g_autofree guint32 *rows = pr_rng_permutation (p->rng, 0, (guint32) p->n);
-  Seeding s = { .problem = p, .rows = rows, .n_rows = MIN (p->n, (gint64) p->k * SEED_ROWS) };
-  g_autofree double *nearest = g_new (double, s.n_rows);
+  g_autofree guint32 *order = pr_rng_permutation (p->rng, 0, (guint32) p->n);
+  gint64 n_rows = MIN (p->n, (gint64) p->k * SEED_ROWS);
+  g_autofree float *rows = g_new (float, n_rows * p->d);
+  g_autofree double *nearest = g_new (double, n_rows);
+  Seeding s = { .problem = p, .rows = rows, .n_rows = n_rows, .nearest = nearest };
 
-  s.nearest = nearest;
-  for (gint64 i = 0; i < s.n_rows; i++)
-    nearest[i] = INFINITY;
+  for (gint64 i = 0; i < n_rows; i++)
+    {
+      memcpy (rows + i * p->d, p->x + order[i] * p->d, sizeof (float) * p->d);
+      nearest[i] = INFINITY;
+    }
   for (gint32 c = 0; c < p->k; c++)
     {
       gint64 row = c == 0 ? 0 : seed_draw (&s, p->rng, c);
 
-      memcpy (centroids + c * p->d, p->x + rows[row] * p->d, sizeof (float) * p->d);
+      memcpy (centroids + c * p->d, rows + row * p->d, sizeof (float) * p->d);
       s.centre = centroids + c * p->d;
       pr_parallel ((gsize) ((s.n_rows + TILE - 1) / TILE), seed_tile, &s);
     }
