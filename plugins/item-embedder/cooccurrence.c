@@ -33,7 +33,7 @@ collect_pairs (const PrDataset *dataset, gint64 window)
       for (gint64 i = 0; i < n; i++)
         for (gint64 j = i + 1; j < n && j <= i + window; j++)
           {
-            Pair pair = { items[i], items[j], 1.0 / (double) (j - i) }, back = { items[j], items[i], pair.weight };
+            Pair pair = { items[i], items[j], 1.0 / (double)(j - i) }, back = { items[j], items[i], pair.weight };
 
             if (items[i] == items[j])
               continue;
@@ -48,7 +48,7 @@ collect_pairs (const PrDataset *dataset, gint64 window)
 static void
 merge_pairs (GArray *pairs)
 {
-  Pair *p = (Pair *) (void *) pairs->data;
+  Pair *p = (Pair *)(void *)pairs->data;
   guint to = 0;
 
   for (guint i = 0, end; i < pairs->len; i = end)
@@ -99,7 +99,7 @@ cooccurrence_new (const PrDataset *dataset, gint64 window)
           if (pmi <= 0)
             continue;
           a->index[to] = p->column;
-          a->values[to++] = (float) pmi;
+          a->values[to++] = (float)pmi;
         }
       a->offsets[i + 1] = to;
     }

@@ -160,7 +160,7 @@ reflect_back (gpointer ctx, gsize tile, guint worker)
   gint64 n = b->n;
   double *x = b->vectors + tile * n;
 
-  (void) worker;
+  (void)worker;
   memcpy (x, b->z + b->order[tile] * n, sizeof (double) * n);
   for (gint64 k = n - 3; k >= 0; k--)
     {
@@ -176,7 +176,7 @@ static gint
 descending (gconstpointer a, gconstpointer b, gpointer user_data)
 {
   const double *d = user_data;
-  gint64 i = *(const gint64 *) a, j = *(const gint64 *) b;
+  gint64 i = *(const gint64 *)a, j = *(const gint64 *)b;
 
   if (d[i] != d[j])
     return d[i] > d[j] ? -1 : 1;
@@ -187,7 +187,7 @@ gboolean
 eigen_symmetric (double *a, gint64 n, double *ret_values, double *ret_vectors)
 {
   g_autofree double *d = g_new (double, n), *e = g_new (double, n), *beta = g_new0 (double, n);
-  g_autofree double *z = g_new0 (double, n * n);
+  g_autofree double *z = g_new0 (double, n *n);
   g_autofree gint64 *order = g_new (gint64, n);
   Back back = { a, beta, z, order, ret_vectors, n };
 
@@ -199,9 +199,9 @@ eigen_symmetric (double *a, gint64 n, double *ret_values, double *ret_vectors)
     }
   if (!ql (d, e, z, n))
     return FALSE;
-  g_qsort_with_data (order, (gint) n, sizeof (gint64), descending, d);
+  g_qsort_with_data (order, (gint)n, sizeof (gint64), descending, d);
   for (gint64 i = 0; i < n; i++)
     ret_values[i] = d[order[i]];
-  pr_parallel ((gsize) n, reflect_back, &back);
+  pr_parallel ((gsize)n, reflect_back, &back);
   return TRUE;
 }

@@ -1,8 +1,9 @@
 /* item-embedder - a vector for every item, for semantic ids to be made of.
  *
- * PauseRec and its neighbours (paper section 6) embed item text with a pre-trained encoder: Sentence-T5 in TIGER, a mean-pooled
- * language model in GRID and LC-Rec.  `tfidf-svd` needs no pre-trained weights; `lm` pools a model of the pipeline; `npy` takes
- * vectors made elsewhere.  Purchases can join in: cooccurrence_weight appends a decomposition of what is bought together.
+ * PauseRec and its neighbours (paper section 6) embed item text with a pre-trained encoder: Sentence-T5 in TIGER, a
+ * mean-pooled language model in GRID and LC-Rec.  `tfidf-svd` needs no pre-trained weights; `lm` pools a model of the
+ * pipeline; `npy` takes vectors made elsewhere.  Purchases can join in: cooccurrence_weight appends a decomposition of
+ * what is bought together.
  */
 #include <pauserec/pauserec.h>
 
@@ -14,7 +15,12 @@
 #include <math.h>
 #include <string.h>
 
-enum { METHOD_TFIDF, METHOD_LM, METHOD_NPY };
+enum
+{
+  METHOD_TFIDF,
+  METHOD_LM,
+  METHOD_NPY
+};
 static const char *const methods[] = { "tfidf-svd", "lm", "npy", NULL };
 
 typedef struct
@@ -66,7 +72,7 @@ static gboolean
 tick (gpointer ctx, GError **error)
 {
   Work *w = ctx;
-  guint64 once = (guint64) w->params->power + 2;
+  guint64 once = (guint64)w->params->power + 2;
 
   return pr_run_step (w->run, w->done++, once * (w->params->cooccurrence_weight > 0 ? 2 : 1), error);
 }
@@ -80,9 +86,9 @@ normalise_rows (PrMatrix *m, gint64 first, gint64 width, double length)
       double sum = 0;
 
       for (gint64 j = 0; j < width; j++)
-        sum += (double) x[j] * x[j];
+        sum += (double)x[j] * x[j];
       for (gint64 j = 0; sum > 0 && j < width; j++)
-        x[j] = (float) (x[j] * length / sqrt (sum));
+        x[j] = (float)(x[j] * length / sqrt (sum));
     }
 }
 
@@ -92,8 +98,12 @@ decompose (Work *w, const Sparse *a, const char *what, gint64 dims, PrMatrix *m,
 {
   g_autofree char *stream = g_strdup_printf ("item-embedder/%s", what);
   g_autofree double *values = g_new (double, dims);
-  SvdOptions options = { .dims = dims, .oversample = w->params->oversample, .power = w->params->power,
-                         .rng = pr_rng_new (pr_run_seed (w->run), stream), .tick = tick, .tick_ctx = w };
+  SvdOptions options = { .dims = dims,
+                         .oversample = w->params->oversample,
+                         .power = w->params->power,
+                         .rng = pr_rng_new (pr_run_seed (w->run), stream),
+                         .tick = tick,
+                         .tick_ctx = w };
 
   if (MIN (a->rows, a->columns) < dims)
     {
@@ -107,7 +117,8 @@ decompose (Work *w, const Sparse *a, const char *what, gint64 dims, PrMatrix *m,
   if (!svd_rows (a, &options, m->data + first, m->columns, values, error))
     return FALSE;
   for (gint64 j = 0; j < dims; j++)
-    pr_run_curve (w->run, strcmp (what, "text") == 0 ? "singular_values" : "cooccurrence_values", (guint64) j, values[j]);
+    pr_run_curve (w->run, strcmp (what, "text") == 0 ? "singular_values" : "cooccurrence_values", (guint64)j,
+                  values[j]);
   return TRUE;
 }
 
@@ -144,8 +155,8 @@ embed_words (Work *w, GError **error)
     return NULL;
   for (gint64 i = 0; i < words->rows; i++)
     empty += words->offsets[i] == words->offsets[i + 1];
-  pr_run_metric (w->run, "words", (double) words->columns);
-  pr_run_metric (w->run, "items_without_words", (double) empty);
+  pr_run_metric (w->run, "words", (double)words->columns);
+  pr_run_metric (w->run, "items_without_words", (double)empty);
   return g_steal_pointer (&m);
 }
 
@@ -189,7 +200,8 @@ embedder_validate (const void *params_, GError **error)
   if (p->method == METHOD_TFIDF
       && p->title_weight + p->brand_weight + p->categories_weight + p->description_weight <= 0)
     {
-      g_set_error_literal (error, PR_ERROR, PR_ERROR_MANIFEST, "all field weights are 0; give title_weight or another one");
+      g_set_error_literal (error, PR_ERROR, PR_ERROR_MANIFEST,
+                           "all field weights are 0; give title_weight or another one");
       return FALSE;
     }
   return TRUE;
@@ -220,8 +232,9 @@ embedder_plan (const void *params_, PrPlan *plan, GError **error)
 
   if (p->method == METHOD_LM && !pr_plan_input_connected (plan, "lm"))
     {
-      g_set_error_literal (error, PR_ERROR, PR_ERROR_MANIFEST,
-                           "method = lm needs a language model: put a stage that makes lm/1 before this one or set in.lm");
+      g_set_error_literal (
+          error, PR_ERROR, PR_ERROR_MANIFEST,
+          "method = lm needs a language model: put a stage that makes lm/1 before this one or set in.lm");
       return FALSE;
     }
   d = planned_width (p, plan);
@@ -230,9 +243,9 @@ embedder_plan (const void *params_, PrPlan *plan, GError **error)
   if (n < 0 || d < 0)
     return TRUE;
   /* Basis, projection of about twice as many words as items, and panels. */
-  pr_plan_set_memory (plan, (guint64) (n * (d + p->oversample) * 4 * 4));
+  pr_plan_set_memory (plan, (guint64)(n * (d + p->oversample) * 4 * 4));
   if (p->method == METHOD_TFIDF)
-    pr_plan_set_flops (plan, 8.0 * (double) (p->power + 1) * (double) n * 3 * (double) d * (double) d);
+    pr_plan_set_flops (plan, 8.0 * (double)(p->power + 1) * (double)n * 3 * (double)d * (double)d);
   return TRUE;
 }
 
@@ -245,8 +258,9 @@ embed (Work *w, GError **error)
   w->dataset = pr_dataset_load (pr_run_input_dir (w->run, "dataset"), error);
   if (w->dataset == NULL)
     return FALSE;
-  m = p->method == METHOD_TFIDF ? embed_words (w, error) : p->method == METHOD_LM ? embed_states (w, error)
-                                                                                  : read_npy (w, error);
+  m = p->method == METHOD_TFIDF ? embed_words (w, error)
+      : p->method == METHOD_LM  ? embed_states (w, error)
+                                : read_npy (w, error);
   if (m != NULL && p->cooccurrence_weight > 0)
     m = append_cooccurrence (w, g_steal_pointer (&m), error);
   if (m == NULL)

@@ -14,8 +14,8 @@ typedef struct
 static gboolean
 pool_batch (PrLm *lm, Batch *batch, PrMatrix *out, GError **error)
 {
-  const gint32 *offsets = (const gint32 *) (void *) batch->offsets->data;
-  gint64 width = out->columns, n = (gint64) batch->offsets->len - 1;
+  const gint32 *offsets = (const gint32 *)(void *)batch->offsets->data;
+  gint64 width = out->columns, n = (gint64)batch->offsets->len - 1;
 
   if (batch->tokens->len > 0)
     {
@@ -23,9 +23,9 @@ pool_batch (PrLm *lm, Batch *batch, PrMatrix *out, GError **error)
         {
           batch->room = batch->tokens->len;
           g_free (batch->hidden);
-          batch->hidden = g_new (float, batch->room * width);
+          batch->hidden = g_new (float, batch->room *width);
         }
-      if (!pr_lm_hidden (lm, (const gint32 *) (void *) batch->tokens->data, offsets, (gsize) n, batch->hidden, error))
+      if (!pr_lm_hidden (lm, (const gint32 *)(void *)batch->tokens->data, offsets, (gsize)n, batch->hidden, error))
         return FALSE;
     }
   for (gint64 i = 0; i < n; i++)
@@ -34,7 +34,7 @@ pool_batch (PrLm *lm, Batch *batch, PrMatrix *out, GError **error)
 
       for (gint32 t = offsets[i]; t < offsets[i + 1]; t++)
         for (gint64 j = 0; j < width; j++)
-          row[j] += batch->hidden[t * width + j] / (float) (offsets[i + 1] - offsets[i]);
+          row[j] += batch->hidden[t * width + j] / (float)(offsets[i + 1] - offsets[i]);
     }
   batch->first += n;
   g_array_set_size (batch->tokens, 0);
@@ -50,10 +50,10 @@ add_item (PrLm *lm, const PrItem *item, gint64 max_tokens, Batch *batch)
   gint32 end;
 
   pr_item_append_text (item, text);
-  pr_tokenizer_encode (pr_lm_tokenizer (lm), text->str, (gssize) text->len, batch->tokens);
-  if (batch->tokens->len - start > (guint64) max_tokens)
-    g_array_set_size (batch->tokens, start + (guint) max_tokens);
-  end = (gint32) batch->tokens->len;
+  pr_tokenizer_encode (pr_lm_tokenizer (lm), text->str, (gssize)text->len, batch->tokens);
+  if (batch->tokens->len - start > (guint64)max_tokens)
+    g_array_set_size (batch->tokens, start + (guint)max_tokens);
+  end = (gint32)batch->tokens->len;
   g_array_append_val (batch->offsets, end);
 }
 
@@ -72,7 +72,7 @@ pool_items (PrLm *lm, const PrDataset *dataset, gint64 max_tokens, gint64 batch_
       if (batch.tokens->len < batch_tokens && done < n)
         continue;
       pr_run_add_cost (run, PR_COST_INFER_TOKENS, batch.tokens->len);
-      ok = pool_batch (lm, &batch, out, error) && pr_run_step (run, (guint64) done, (guint64) n, error);
+      ok = pool_batch (lm, &batch, out, error) && pr_run_step (run, (guint64)done, (guint64)n, error);
     }
   g_array_unref (batch.tokens);
   g_array_unref (batch.offsets);

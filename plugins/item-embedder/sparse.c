@@ -51,7 +51,7 @@ sparse_transpose (const Sparse *a)
       {
         gint64 to = next[a->index[e]]++;
 
-        t->index[to] = (gint32) r;
+        t->index[to] = (gint32)r;
         t->values[to] = a->values[e];
       }
   return t;
@@ -65,9 +65,9 @@ sparse_normalise_rows (Sparse *a)
       double sum = 0;
 
       for (gint64 e = a->offsets[r]; e < a->offsets[r + 1]; e++)
-        sum += (double) a->values[e] * a->values[e];
+        sum += (double)a->values[e] * a->values[e];
       for (gint64 e = a->offsets[r]; sum > 0 && e < a->offsets[r + 1]; e++)
-        a->values[e] = (float) (a->values[e] / sqrt (sum));
+        a->values[e] = (float)(a->values[e] / sqrt (sum));
     }
 }
 
@@ -84,10 +84,10 @@ multiply_tile (gpointer ctx, gsize tile, guint worker)
 {
   const Product *p = ctx;
   const Sparse *a = p->a;
-  gint64 end = MIN (a->rows, (gint64) (tile + 1) * TILE);
+  gint64 end = MIN (a->rows, (gint64)(tile + 1) * TILE);
 
-  (void) worker;
-  for (gint64 r = (gint64) tile * TILE; r < end; r++)
+  (void)worker;
+  for (gint64 r = (gint64)tile * TILE; r < end; r++)
     {
       float *restrict y = p->y + r * p->l;
 
@@ -108,5 +108,5 @@ sparse_multiply (const Sparse *a, const float *x, gint64 l, float *y)
 {
   Product p = { a, x, y, l };
 
-  pr_parallel ((gsize) ((a->rows + TILE - 1) / TILE), multiply_tile, &p);
+  pr_parallel ((gsize)((a->rows + TILE - 1) / TILE), multiply_tile, &p);
 }

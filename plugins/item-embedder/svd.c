@@ -11,9 +11,9 @@
 #include <math.h>
 #include <string.h>
 
-#define PANEL 32          /* columns made orthonormal among themselves before the product with what follows */
+#define PANEL 32 /* columns made orthonormal among themselves before the product with what follows */
 #define LANES 8
-#define DEPENDENT 1e-5    /* of a column's length left after projection: float noise, not a direction */
+#define DEPENDENT 1e-5 /* of a column's length left after projection: float noise, not a direction */
 
 /* Panels: [PANEL][n] in double, transposed so that columns are contiguous ----------------------------------- */
 
@@ -71,8 +71,8 @@ orthonormalise_panel (double *panel, gint64 n, gint64 width, const double *norms
 void
 svd_orthonormalise (float *y, gint64 n, gint64 l)
 {
-  g_autofree double *panel = g_new (double, n * PANEL);
-  g_autofree float *c = g_new (float, l * PANEL);
+  g_autofree double *panel = g_new (double, n *PANEL);
+  g_autofree float *c = g_new (float, l *PANEL);
 
   for (gint64 first = 0; first < l; first += PANEL)
     {
@@ -92,7 +92,7 @@ svd_orthonormalise (float *y, gint64 n, gint64 l)
       orthonormalise_panel (panel, n, width, norms);
       for (gint64 i = 0; i < n; i++)
         for (gint64 j = 0; j < width; j++)
-          y[i * l + first + j] = (float) panel[j * n + i];
+          y[i * l + first + j] = (float)panel[j * n + i];
     }
 }
 
@@ -108,33 +108,34 @@ gaussian_row (gpointer ctx, gsize tile, guint worker)
 {
   const Gaussian *g = ctx;
 
-  (void) worker;
+  (void)worker;
   for (gint64 j = 0; j < g->l; j++)
-    g->x[(gint64) tile * g->l + j] = (float) pr_rng_normal (g->rng, tile, (guint64) j);
+    g->x[(gint64)tile * g->l + j] = (float)pr_rng_normal (g->rng, tile, (guint64)j);
 }
 
-/* RET = Y W diag (S) with S W the decomposition of the Gram matrix of B' = A'Y: the left singular vectors of A times its
- * singular values.  GRAM [l, l] of B'. */
+/* RET = Y W diag (S) with S W the decomposition of the Gram matrix of B' = A'Y: the left singular vectors of A times
+ * its singular values.  GRAM [l, l] of B'. */
 static gboolean
 rotate_basis (const float *y, gint64 n, gint64 l, const float *gram, gint64 dims, float *ret, gint64 ld,
               double *ret_values, GError **error)
 {
-  g_autofree double *g = g_new (double, l * l), *values = g_new (double, l), *vectors = g_new (double, l * l);
-  g_autofree float *w = g_new (float, l * dims);
+  g_autofree double *g = g_new (double, l *l), *values = g_new (double, l), *vectors = g_new (double, l *l);
+  g_autofree float *w = g_new (float, l *dims);
 
   for (gint64 i = 0; i < l; i++)
     for (gint64 j = 0; j < l; j++)
-      g[i * l + j] = ((double) gram[i * l + j] + gram[j * l + i]) / 2;
+      g[i * l + j] = ((double)gram[i * l + j] + gram[j * l + i]) / 2;
   if (!eigen_symmetric (g, l, values, vectors))
     {
-      g_set_error_literal (error, PR_ERROR, PR_ERROR_NUMERIC, "the eigenvalues of the projected matrix do not converge");
+      g_set_error_literal (error, PR_ERROR, PR_ERROR_NUMERIC,
+                           "the eigenvalues of the projected matrix do not converge");
       return FALSE;
     }
   for (gint64 j = 0; j < dims; j++)
     {
       ret_values[j] = sqrt (MAX (values[j], 0));
       for (gint64 i = 0; i < l; i++)
-        w[i * dims + j] = (float) (vectors[j * l + i] * ret_values[j]);
+        w[i * dims + j] = (float)(vectors[j * l + i] * ret_values[j]);
     }
   /* Column j of Y W S has length s_j already: Y is orthonormal and W a rotation. */
   pr_gemm (FALSE, FALSE, n, dims, l, 1, y, l, w, dims, 0, ret, ld);
@@ -161,12 +162,12 @@ svd_rows (const Sparse *a, const SvdOptions *o, float *ret, gint64 ld, double *r
 {
   gint64 l = MIN (o->dims + o->oversample, MIN (a->rows, a->columns));
   g_autoptr (Sparse) t = sparse_transpose (a);
-  g_autofree float *y = g_new (float, a->rows * l), *z = g_new (float, a->columns * l);
-  g_autofree float *gram = g_new (float, l * l);
+  g_autofree float *y = g_new (float, a->rows *l), *z = g_new (float, a->columns *l);
+  g_autofree float *gram = g_new (float, l *l);
   Gaussian gaussian = { z, l, o->rng };
 
   g_return_val_if_fail (o->dims >= 1 && o->dims <= l, FALSE);
-  pr_parallel ((gsize) a->columns, gaussian_row, &gaussian);
+  pr_parallel ((gsize)a->columns, gaussian_row, &gaussian);
   for (gint64 round = 0; round <= o->power; round++)
     {
       if (o->tick != NULL && !o->tick (o->tick_ctx, error))

@@ -8,9 +8,9 @@
 
 typedef struct
 {
-  gint64 dims;     /* wanted; at most min (rows, columns) of the matrix */
+  gint64 dims; /* wanted; at most min (rows, columns) of the matrix */
   gint64 oversample, power;
-  PrRng rng;       /* of the Gaussian test matrix */
+  PrRng rng;                                       /* of the Gaussian test matrix */
   gboolean (*tick) (gpointer ctx, GError **error); /* called power + 2 times; may be NULL */
   gpointer tick_ctx;
 } SvdOptions;
@@ -18,7 +18,8 @@ typedef struct
 /* RET [rows, dims], row stride LD: U S of the truncated decomposition, by the randomised range finder with power
  * iterations and re-orthonormalisation (Halko, Martinsson and Tropp 2011, algorithms 4.4 and 5.1).  The largest
  * component of every column of U is positive.  RET_VALUES [dims] singular values, descending. */
-gboolean svd_rows (const Sparse *a, const SvdOptions *options, float *ret, gint64 ld, double *ret_values, GError **error);
+gboolean svd_rows (const Sparse *a, const SvdOptions *options, float *ret, gint64 ld, double *ret_values,
+                   GError **error);
 
 /* Make the columns of Y [n, l] orthonormal; columns that depend on earlier ones become zero. */
 void svd_orthonormalise (float *y, gint64 n, gint64 l);

@@ -49,7 +49,7 @@ word_number (Counts *counts, const char *word)
 
   if (found != NULL)
     return GPOINTER_TO_INT (found) - 1;
-  number = (gint32) counts->df->len;
+  number = (gint32)counts->df->len;
   g_hash_table_insert (counts->numbers, g_strdup (word), GINT_TO_POINTER (number + 1));
   g_array_append_val (counts->df, zero);
   return number;
@@ -58,7 +58,7 @@ word_number (Counts *counts, const char *word)
 static gint
 compare_numbers (gconstpointer a, gconstpointer b)
 {
-  gint32 i = *(const gint32 *) a, j = *(const gint32 *) b;
+  gint32 i = *(const gint32 *)a, j = *(const gint32 *)b;
 
   return (i > j) - (i < j);
 }
@@ -91,7 +91,7 @@ add_words (Counts *counts, const char *text)
 static void
 end_field (Counts *counts, double weight)
 {
-  const gint32 *words = (const gint32 *) (void *) counts->field->data;
+  const gint32 *words = (const gint32 *)(void *)counts->field->data;
 
   g_array_sort (counts->field, compare_numbers);
   for (guint i = 0, end; i < counts->field->len; i = end)
@@ -100,7 +100,7 @@ end_field (Counts *counts, double weight)
 
       for (end = i + 1; end < counts->field->len && words[end] == words[i]; end++)
         ;
-      entry.weight = (float) (weight * (1 + log ((double) (end - i))));
+      entry.weight = (float)(weight * (1 + log ((double)(end - i))));
       if (weight > 0)
         g_array_append_val (counts->entries, entry);
     }
@@ -111,11 +111,11 @@ end_field (Counts *counts, double weight)
 static void
 end_item (Counts *counts, gint64 start)
 {
-  Entry *e = (Entry *) (void *) counts->entries->data;
+  Entry *e = (Entry *)(void *)counts->entries->data;
   gint64 n = counts->entries->len, to = start;
 
   if (n > start)
-    qsort (e + start, (gsize) (n - start), sizeof (Entry), compare_entries);
+    qsort (e + start, (gsize)(n - start), sizeof (Entry), compare_entries);
   for (gint64 i = start, end; i < n; i = end)
     {
       Entry sum = { .word = e[i].word };
@@ -125,7 +125,7 @@ end_item (Counts *counts, gint64 start)
       e[to++] = sum;
       g_array_index (counts->df, gint32, sum.word)++;
     }
-  g_array_set_size (counts->entries, (guint) to);
+  g_array_set_size (counts->entries, (guint)to);
   g_array_append_val (counts->ends, to);
 }
 
@@ -156,7 +156,7 @@ choose_words (const Counts *counts, gint64 n_items, gint64 min_df, double max_sh
     {
       gint32 df = g_array_index (counts->df, gint32, w);
 
-      ret_column[w] = df >= min_df && df <= max_share * (double) n_items ? n++ : -1;
+      ret_column[w] = df >= min_df && df <= max_share * (double)n_items ? n++ : -1;
     }
   return n;
 }
@@ -179,7 +179,7 @@ build (const Counts *counts, gint64 n_items, gint64 min_df, double max_share)
           if (column[entry->word] < 0)
             continue;
           a->index[to] = column[entry->word];
-          a->values[to++] = (float) (entry->weight * (log ((1.0 + (double) n_items) / (1.0 + df)) + 1));
+          a->values[to++] = (float)(entry->weight * (log ((1.0 + (double)n_items) / (1.0 + df)) + 1));
         }
       a->offsets[i + 1] = to;
     }

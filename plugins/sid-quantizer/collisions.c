@@ -8,7 +8,7 @@ static gint
 compare_tuples (gconstpointer a, gconstpointer b, gpointer user_data)
 {
   const PrSids *sids = user_data;
-  gint64 i = *(const gint64 *) a, j = *(const gint64 *) b;
+  gint64 i = *(const gint64 *)a, j = *(const gint64 *)b;
   const gint32 *s = pr_sids_item (sids, i), *t = pr_sids_item (sids, j);
 
   for (gint32 l = 0; l < sids->levels; l++)
@@ -25,7 +25,7 @@ order_items (const PrSids *sids)
 
   for (gint64 i = 0; i < sids->n_items; i++)
     order[i] = i;
-  g_qsort_with_data (order, (gint) sids->n_items, sizeof (gint64), compare_tuples, (gpointer) sids);
+  g_qsort_with_data (order, (gint)sids->n_items, sizeof (gint64), compare_tuples, (gpointer)sids);
   return order;
 }
 
@@ -79,7 +79,7 @@ collisions_add_digit (const PrSids *sids)
 
   g_return_val_if_fail (levels < PR_SID_MAX_LEVELS, NULL);
   memcpy (sizes, sids->sizes, sizeof (gint32) * levels);
-  sizes[levels] = count.largest > 1 ? (gint32) count.largest + 1 : 1;
+  sizes[levels] = count.largest > 1 ? (gint32)count.largest + 1 : 1;
   result = pr_sids_new (sids->n_items, levels + 1, sizes);
   for (gint64 i = 0, end; i < sids->n_items; i = end)
     {
@@ -89,7 +89,7 @@ collisions_add_digit (const PrSids *sids)
           gint32 *codes = result->codes + order[j] * (levels + 1);
 
           memcpy (codes, pr_sids_item (sids, order[j]), sizeof (gint32) * levels);
-          codes[levels] = end - i == 1 ? 0 : (gint32) (j - i + 1);
+          codes[levels] = end - i == 1 ? 0 : (gint32)(j - i + 1);
         }
     }
   collisions_count_clear (&count);

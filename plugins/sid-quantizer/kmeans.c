@@ -8,8 +8,8 @@
 #include <math.h>
 #include <string.h>
 
-#define TILE 256    /* rows whose distances are computed by one product */
-#define LANES 16    /* independent running minima and sums, so that loops vectorise without reordering sums */
+#define TILE 256     /* rows whose distances are computed by one product */
+#define LANES 16     /* independent running minima and sums, so that loops vectorise without reordering sums */
 #define SEED_ROWS 16 /* rows a code that seeding looks at: k-means++ reads them once a code */
 
 typedef float Vector __attribute__ ((vector_size (LANES * sizeof (float))));
@@ -19,13 +19,13 @@ typedef struct
 {
   const KmeansProblem *problem;
   KmeansFit *fit;
-  float *half_norms;  /* [k]: |c|^2 / 2 */
-  float *products;    /* [workers, TILE, k] */
-  double *x_norms;    /* [n]: |x|^2 */
-  double *distances;  /* [n]: squared distance to the own centroid */
-  gsize *changed;     /* [tiles] */
-  gint64 *starts;     /* [k + 1] into members */
-  gint64 *members;    /* [n]: items by code, ascending */
+  float *half_norms; /* [k]: |c|^2 / 2 */
+  float *products;   /* [workers, TILE, k] */
+  double *x_norms;   /* [n]: |x|^2 */
+  double *distances; /* [n]: squared distance to the own centroid */
+  gsize *changed;    /* [tiles] */
+  gint64 *starts;    /* [k + 1] into members */
+  gint64 *members;   /* [n]: items by code, ascending */
 } State;
 
 static double
@@ -37,9 +37,9 @@ dot (const float *a, const float *b, gint64 d)
 
   for (; i + LANES <= d; i += LANES)
     for (int l = 0; l < LANES; l++)
-      lanes[l] += (double) a[i + l] * b[i + l];
+      lanes[l] += (double)a[i + l] * b[i + l];
   for (; i < d; i++)
-    sum += (double) a[i] * b[i];
+    sum += (double)a[i] * b[i];
   for (int l = 0; l < LANES; l++)
     sum += lanes[l];
   return sum;
@@ -54,12 +54,12 @@ squared_distance (const float *a, const float *b, gint64 d)
 
   for (; i + LANES <= d; i += LANES)
     {
-      Vector t = *(const Loose *) (a + i) - *(const Loose *) (b + i);
+      Vector t = *(const Loose *)(a + i) - *(const Loose *)(b + i);
 
       lanes += t * t;
     }
   for (; i < d; i++)
-    sum += ((double) a[i] - b[i]) * ((double) a[i] - b[i]);
+    sum += ((double)a[i] - b[i]) * ((double)a[i] - b[i]);
   for (int l = 0; l < LANES; l++)
     sum += lanes[l];
   return sum;
@@ -87,10 +87,10 @@ static void
 seed_tile (gpointer ctx, gsize tile, guint worker)
 {
   Seeding *s = ctx;
-  gint64 end = MIN (s->n_rows, (gint64) (tile + 1) * TILE);
+  gint64 end = MIN (s->n_rows, (gint64)(tile + 1) * TILE);
 
-  (void) worker;
-  for (gint64 i = (gint64) tile * TILE; i < end; i++)
+  (void)worker;
+  for (gint64 i = (gint64)tile * TILE; i < end; i++)
     s->nearest[i] = MIN (s->nearest[i], squared_distance (s->rows + i * s->problem->d, s->centre, s->problem->d));
 }
 
@@ -103,8 +103,8 @@ seed_draw (const Seeding *s, PrRng rng, gint32 code)
   for (gint64 i = 0; i < s->n_rows; i++)
     total += s->nearest[i];
   if (!(total > 0))
-    return (gint64) pr_rng_below (rng, 1, (guint64) code, (guint64) s->n_rows);
-  u = pr_rng_uniform (rng, 1, (guint64) code) * total;
+    return (gint64)pr_rng_below (rng, 1, (guint64)code, (guint64)s->n_rows);
+  u = pr_rng_uniform (rng, 1, (guint64)code) * total;
   for (gint64 i = 0; i < s->n_rows; i++)
     if ((u -= s->nearest[i]) < 0)
       return i;
@@ -114,12 +114,13 @@ seed_draw (const Seeding *s, PrRng rng, gint32 code)
   return 0;
 }
 
-/* k-means++ (Arthur and Vassilvitskii 2007) on a random sample of rows, which costs as much as one iteration at most. */
+/* k-means++ (Arthur and Vassilvitskii 2007) on a random sample of rows, which costs as much as one iteration at most.
+ */
 static void
 seed (const KmeansProblem *p, float *centroids)
 {
-  g_autofree guint32 *order = pr_rng_permutation (p->rng, 0, (guint32) p->n);
-  gint64 n_rows = MIN (p->n, (gint64) p->k * SEED_ROWS);
+  g_autofree guint32 *order = pr_rng_permutation (p->rng, 0, (guint32)p->n);
+  gint64 n_rows = MIN (p->n, (gint64)p->k * SEED_ROWS);
   g_autofree float *rows = g_new (float, n_rows * p->d);
   g_autofree double *nearest = g_new (double, n_rows);
   Seeding s = { .problem = p, .rows = rows, .n_rows = n_rows, .nearest = nearest };
@@ -135,7 +136,7 @@ seed (const KmeansProblem *p, float *centroids)
 
       memcpy (centroids + c * p->d, rows + row * p->d, sizeof (float) * p->d);
       s.centre = centroids + c * p->d;
-      pr_parallel ((gsize) ((s.n_rows + TILE - 1) / TILE), seed_tile, &s);
+      pr_parallel ((gsize)((s.n_rows + TILE - 1) / TILE), seed_tile, &s);
     }
 }
 
@@ -184,8 +185,8 @@ assign_tile (gpointer ctx, gsize tile, guint worker)
 {
   State *s = ctx;
   const KmeansProblem *p = s->problem;
-  gint64 first = (gint64) tile * TILE, rows = MIN (TILE, p->n - first);
-  float *products = s->products + (gsize) worker * TILE * p->k;
+  gint64 first = (gint64)tile * TILE, rows = MIN (TILE, p->n - first);
+  float *products = s->products + (gsize)worker * TILE * p->k;
   gsize changed = 0;
 
   /* The nearest centroid has the largest x.c - |c|^2/2. */
@@ -207,11 +208,11 @@ static gsize
 assign (State *s)
 {
   const KmeansProblem *p = s->problem;
-  gsize tiles = (gsize) ((p->n + TILE - 1) / TILE), changed = 0;
+  gsize tiles = (gsize)((p->n + TILE - 1) / TILE), changed = 0;
   double objective = 0;
 
   for (gint32 c = 0; c < p->k; c++)
-    s->half_norms[c] = (float) (dot (s->fit->centroids + c * p->d, s->fit->centroids + c * p->d, p->d) / 2);
+    s->half_norms[c] = (float)(dot (s->fit->centroids + c * p->d, s->fit->centroids + c * p->d, p->d) / 2);
   pr_parallel (tiles, assign_tile, s);
   for (gsize t = 0; t < tiles; t++)
     changed += s->changed[t];
@@ -265,7 +266,7 @@ mean_of_code (gpointer ctx, gsize tile, guint worker)
   gint64 n = s->starts[tile + 1] - s->starts[tile];
   float *centroid = s->fit->centroids + tile * p->d;
 
-  (void) worker;
+  (void)worker;
   if (n == 0)
     return; /* stays where it was */
   memset (centroid, 0, sizeof (float) * p->d);
@@ -277,7 +278,7 @@ mean_of_code (gpointer ctx, gsize tile, guint worker)
         centroid[j] += x[j];
     }
   for (gint64 j = 0; j < p->d; j++)
-    centroid[j] /= (float) n;
+    centroid[j] /= (float)n;
 }
 
 static void
@@ -296,7 +297,7 @@ update (State *s)
     }
   for (gint64 i = 0; i < p->n; i++)
     s->members[next[s->fit->codes[i]]++] = i;
-  pr_parallel ((gsize) p->k, mean_of_code, s);
+  pr_parallel ((gsize)p->k, mean_of_code, s);
 }
 
 static gboolean
@@ -322,16 +323,23 @@ KmeansFit *
 kmeans_fit (const KmeansProblem *p, GError **error)
 {
   g_autoptr (KmeansFit) fit = g_new0 (KmeansFit, 1);
-  gsize tiles = (gsize) ((p->n + TILE - 1) / TILE);
+  gsize tiles = (gsize)((p->n + TILE - 1) / TILE);
   g_autofree float *half_norms = g_new (float, p->k);
-  g_autofree float *products = g_new (float, (gsize) pr_threads_get () * TILE * p->k);
+  g_autofree float *products = g_new (float, (gsize)pr_threads_get () * TILE * p->k);
   g_autofree double *x_norms = g_new (double, p->n);
   g_autofree double *distances = g_new (double, p->n);
   g_autofree gsize *changed = g_new (gsize, tiles);
   g_autofree gint64 *starts = g_new (gint64, p->k + 1);
   g_autofree gint64 *members = g_new (gint64, p->n);
-  State s = { .problem = p, .fit = fit, .half_norms = half_norms, .products = products, .x_norms = x_norms,
-              .distances = distances, .changed = changed, .starts = starts, .members = members };
+  State s = { .problem = p,
+              .fit = fit,
+              .half_norms = half_norms,
+              .products = products,
+              .x_norms = x_norms,
+              .distances = distances,
+              .changed = changed,
+              .starts = starts,
+              .members = members };
 
   fit->centroids = g_new (float, p->k * p->d);
   fit->codes = g_new (gint32, p->n);

@@ -13,8 +13,17 @@
 #include <math.h>
 #include <string.h>
 
-enum { METHOD_RKMEANS, METHOD_RANDOM };
-enum { POLICY_DIGIT, POLICY_REASSIGN, POLICY_KEEP };
+enum
+{
+  METHOD_RKMEANS,
+  METHOD_RANDOM
+};
+enum
+{
+  POLICY_DIGIT,
+  POLICY_REASSIGN,
+  POLICY_KEEP
+};
 static const char *const methods[] = { "rkmeans", "random", NULL };
 static const char *const policies[] = { "digit", "reassign", "keep", NULL };
 
@@ -53,8 +62,8 @@ typedef struct
   double *scales;      /* [n_items]: length in the embedding's units of a residual of length one */
   double energy;       /* mean squared length of the embeddings */
   PrSids *sids;
-  float *centroids;    /* of the last level, [size, d] */
-  float *last_inputs;  /* rows that the last level coded, [n_items, d]; NULL unless items may be reassigned */
+  float *centroids;   /* of the last level, [size, d] */
+  float *last_inputs; /* rows that the last level coded, [n_items, d]; NULL unless items may be reassigned */
   guint64 done, total;
 } Work;
 
@@ -64,7 +73,7 @@ row_norm (const float *x, gint64 d)
   double sum = 0;
 
   for (gint64 j = 0; j < d; j++)
-    sum += (double) x[j] * x[j];
+    sum += (double)x[j] * x[j];
   return sqrt (sum);
 }
 
@@ -91,7 +100,7 @@ normalise (Work *w)
         continue;
       w->scales[i] *= norm;
       for (gint64 j = 0; j < d; j++)
-        x[j] = (float) (x[j] / norm);
+        x[j] = (float)(x[j] / norm);
     }
 }
 
@@ -103,13 +112,18 @@ best_fit (Work *w, gint32 level, GError **error)
 
   for (gint64 r = 0; r < p->restarts; r++)
     {
-      g_autofree char *stream = g_strdup_printf ("sid-quantizer/%d/%d", (int) level, (int) r);
-      KmeansProblem problem = { .x = w->residuals->data, .n = w->residuals->rows, .d = w->residuals->columns,
-                                .k = (gint32) p->sizes.v[level], .iterations = p->iterations,
-                                .rng = pr_rng_new (pr_run_seed (w->run), stream), .tick = tick, .tick_ctx = w };
+      g_autofree char *stream = g_strdup_printf ("sid-quantizer/%d/%d", (int)level, (int)r);
+      KmeansProblem problem = { .x = w->residuals->data,
+                                .n = w->residuals->rows,
+                                .d = w->residuals->columns,
+                                .k = (gint32)p->sizes.v[level],
+                                .iterations = p->iterations,
+                                .rng = pr_rng_new (pr_run_seed (w->run), stream),
+                                .tick = tick,
+                                .tick_ctx = w };
       g_autoptr (KmeansFit) fit = NULL;
 
-      w->done = ((guint64) level * p->restarts + r) * p->iterations;
+      w->done = ((guint64)level * p->restarts + r) * p->iterations;
       fit = kmeans_fit (&problem, error);
       if (fit == NULL)
         return NULL;
@@ -135,7 +149,7 @@ unexplained (const Work *w)
 
       sum += norm * norm;
     }
-  return w->energy > 0 ? sum / (double) w->residuals->rows / w->energy : 0;
+  return w->energy > 0 ? sum / (double)w->residuals->rows / w->energy : 0;
 }
 
 static gboolean
@@ -143,7 +157,7 @@ quantize_level (Work *w, gint32 level, GError **error)
 {
   const Params *p = w->params;
   gint64 n = w->residuals->rows, d = w->residuals->columns;
-  g_autofree char *series = g_strdup_printf ("objective_%d", (int) level);
+  g_autofree char *series = g_strdup_printf ("objective_%d", (int)level);
   g_autoptr (KmeansFit) fit = NULL;
 
   if (p->normalise_residuals)
@@ -152,7 +166,7 @@ quantize_level (Work *w, gint32 level, GError **error)
   if (fit == NULL)
     return FALSE;
   for (gint64 i = 0; i < fit->n_objective; i++)
-    pr_run_curve (w->run, series, (guint64) i, fit->objective[i]);
+    pr_run_curve (w->run, series, (guint64)i, fit->objective[i]);
   if (level + 1 == p->sizes.n)
     {
       w->centroids = g_steal_pointer (&fit->centroids);
@@ -176,12 +190,12 @@ draw_codes (Work *w)
 {
   for (gint32 level = 0; level < w->sids->levels; level++)
     {
-      g_autofree char *stream = g_strdup_printf ("sid-quantizer/random/%d", (int) level);
+      g_autofree char *stream = g_strdup_printf ("sid-quantizer/random/%d", (int)level);
       PrRng rng = pr_rng_new (pr_run_seed (w->run), stream);
 
       for (gint64 i = 0; i < w->sids->n_items; i++)
-        w->sids->codes[i * w->sids->levels + level]
-          = (gint32) pr_rng_below (rng, 0, (guint64) i, (guint64) w->sids->sizes[level]);
+        w->sids->codes[i * w->sids->levels + level] =
+            (gint32)pr_rng_below (rng, 0, (guint64)i, (guint64)w->sids->sizes[level]);
       pr_run_table (w->run, "codebook", "unexplained", NAN);
     }
 }
@@ -200,7 +214,7 @@ report_levels (PrRun *run, const PrSids *sids)
       for (gint32 c = 0; c < sids->sizes[level]; c++)
         if (counts[c] > 0)
           {
-            double share = (double) counts[c] / (double) sids->n_items;
+            double share = (double)counts[c] / (double)sids->n_items;
 
             used++;
             entropy -= share * log (share);
@@ -216,17 +230,17 @@ static void
 report_collisions (PrRun *run, const PrSids *sids, gboolean before)
 {
   CollisionCount count = collisions_count (sids);
-  double n = (double) sids->n_items;
+  double n = (double)sids->n_items;
 
   /* As LC-Rec counts: items that would have to go for every tuple to be unique. */
-  pr_run_metric (run, before ? "collision_rate_before" : "collision_rate", (n - (double) count.distinct) / n);
-  pr_run_metric (run, before ? "shared_items_before" : "shared_items", (double) count.shared);
-  pr_run_metric (run, before ? "largest_bucket_before" : "largest_bucket", (double) count.largest);
+  pr_run_metric (run, before ? "collision_rate_before" : "collision_rate", (n - (double)count.distinct) / n);
+  pr_run_metric (run, before ? "shared_items_before" : "shared_items", (double)count.shared);
+  pr_run_metric (run, before ? "largest_bucket_before" : "largest_bucket", (double)count.largest);
   for (gint64 size = 1; before && size <= count.largest; size++)
     if (count.histogram[size] > 0)
       {
-        pr_run_table (run, "buckets", "items", (double) size);
-        pr_run_table (run, "buckets", "tuples", (double) count.histogram[size]);
+        pr_run_table (run, "buckets", "items", (double)size);
+        pr_run_table (run, "buckets", "tuples", (double)count.histogram[size]);
       }
   collisions_count_clear (&count);
 }
@@ -237,7 +251,7 @@ centroid_costs (gpointer ctx, gint64 item, double *ret_costs)
   Work *w = ctx;
   gint64 d = w->residuals->columns;
 
-  kmeans_distances (w->last_inputs + item * d, w->centroids, (gint32) w->params->sizes.v[w->params->sizes.n - 1], d,
+  kmeans_distances (w->last_inputs + item * d, w->centroids, (gint32)w->params->sizes.v[w->params->sizes.n - 1], d,
                     ret_costs);
 }
 
@@ -248,7 +262,7 @@ random_costs (gpointer ctx, gint64 item, double *ret_costs)
   PrRng rng = pr_rng_new (pr_run_seed (w->run), "sid-quantizer/random/reassign");
 
   for (gint32 c = 0; c < w->sids->sizes[w->sids->levels - 1]; c++)
-    ret_costs[c] = pr_rng_uniform (rng, (guint64) item, (guint64) c);
+    ret_costs[c] = pr_rng_uniform (rng, (guint64)item, (guint64)c);
 }
 
 static void
@@ -259,10 +273,10 @@ resolve_collisions (Work *w)
   report_collisions (w->run, w->sids, TRUE);
   if (p->collisions == POLICY_REASSIGN)
     {
-      gint64 moved = collisions_reassign (w->sids, p->rounds,
-                                          p->method == METHOD_RANDOM ? random_costs : centroid_costs, w);
+      gint64 moved =
+          collisions_reassign (w->sids, p->rounds, p->method == METHOD_RANDOM ? random_costs : centroid_costs, w);
 
-      pr_run_metric (w->run, "moved_items", (double) moved);
+      pr_run_metric (w->run, "moved_items", (double)moved);
     }
   report_levels (w->run, w->sids);
   if (p->collisions == POLICY_DIGIT)
@@ -283,8 +297,8 @@ quantizer_validate (const void *params_, GError **error)
 
   if (p->sizes.n >= 1 && p->sizes.n <= most)
     return TRUE;
-  g_set_error (error, PR_ERROR, PR_ERROR_MANIFEST, "sizes: %d levels, but 1 to %d are possible%s", (int) p->sizes.n,
-               (int) most, p->collisions == POLICY_DIGIT ? " beside the digit of collisions = digit" : "");
+  g_set_error (error, PR_ERROR, PR_ERROR_MANIFEST, "sizes: %d levels, but 1 to %d are possible%s", (int)p->sizes.n,
+               (int)most, p->collisions == POLICY_DIGIT ? " beside the digit of collisions = digit" : "");
   return FALSE;
 }
 
@@ -295,15 +309,15 @@ quantizer_plan (const void *params_, PrPlan *plan, GError **error)
   gint64 n = pr_plan_input_dim (plan, "embeddings", "n_items"), d = pr_plan_input_dim (plan, "embeddings", "d");
   double codes = 0;
 
-  (void) error;
+  (void)error;
   pr_plan_set_dim (plan, "sids", "n_items", n);
   pr_plan_set_dim (plan, "sids", "levels", p->sizes.n + (p->collisions == POLICY_DIGIT));
   if (n < 0 || d < 0 || p->method == METHOD_RANDOM)
     return TRUE;
   for (gint64 l = 0; l < p->sizes.n; l++)
-    codes += (double) p->sizes.v[l];
-  pr_plan_set_memory (plan, (guint64) (n * d * 4 * (p->collisions == POLICY_REASSIGN ? 2 : 1)));
-  pr_plan_set_flops (plan, 2.0 * (double) (p->iterations * p->restarts) * (double) n * (double) d * codes);
+    codes += (double)p->sizes.v[l];
+  pr_plan_set_memory (plan, (guint64)(n * d * 4 * (p->collisions == POLICY_REASSIGN ? 2 : 1)));
+  pr_plan_set_flops (plan, 2.0 * (double)(p->iterations * p->restarts) * (double)n * (double)d * codes);
   return TRUE;
 }
 
@@ -334,7 +348,8 @@ load_embeddings (PrRun *run, GError **error)
     if (!isfinite (embeddings->data[i]))
       {
         g_set_error (error, PR_ERROR, PR_ERROR_NUMERIC,
-                     "stage %s: the embedding of item %" G_GINT64_FORMAT " is not finite; look at the stage that made it",
+                     "stage %s: the embedding of item %" G_GINT64_FORMAT
+                     " is not finite; look at the stage that made it",
                      pr_run_stage_name (run), i / embeddings->columns);
         return NULL;
       }
@@ -349,17 +364,17 @@ prepare (Work *w)
   gint32 sizes[PR_SID_MAX_LEVELS];
 
   for (gint64 l = 0; l < p->sizes.n; l++)
-    sizes[l] = (gint32) p->sizes.v[l];
-  w->sids = pr_sids_new (n, (gint32) p->sizes.n, sizes);
+    sizes[l] = (gint32)p->sizes.v[l];
+  w->sids = pr_sids_new (n, (gint32)p->sizes.n, sizes);
   w->scales = g_new (double, n);
   for (gint64 i = 0; i < n; i++)
     {
       double norm = row_norm (w->residuals->data + i * w->residuals->columns, w->residuals->columns);
 
       w->scales[i] = 1;
-      w->energy += norm * norm / (double) n;
+      w->energy += norm * norm / (double)n;
     }
-  w->total = (guint64) (p->sizes.n * p->restarts * p->iterations);
+  w->total = (guint64)(p->sizes.n * p->restarts * p->iterations);
 }
 
 static gboolean

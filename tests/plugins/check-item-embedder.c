@@ -44,8 +44,8 @@ make_dataset (const char *dir)
 
   for (gsize i = 0; i < G_N_ELEMENTS (items); i++)
     pr_dataset_builder_add_item (builder, &items[i]);
-  pr_dataset_builder_add_user (builder, "u0", (gint32[]) { 0, 1, 2, 3, 3 }, 5);
-  pr_dataset_builder_add_user (builder, "u1", (gint32[]) { 0, 1, 2, 3 }, 4);
+  pr_dataset_builder_add_user (builder, "u0", (gint32[]){ 0, 1, 2, 3, 3 }, 5);
+  pr_dataset_builder_add_user (builder, "u1", (gint32[]){ 0, 1, 2, 3 }, 4);
   pr_dataset_builder_write (builder, dir, &error);
   ck_assert_no_error (error);
   dataset = pr_dataset_load (dir, &error);
@@ -110,13 +110,16 @@ END_TEST
 
 START_TEST (eigenvectors_solve_their_equation)
 {
-  enum { N = 57 };
+  enum
+  {
+    N = 57
+  };
   PrRng rng = pr_rng_new (3, "eigen");
   double a[N * N], copy[N * N], values[N], vectors[N * N];
 
   for (int i = 0; i < N; i++)
     for (int j = 0; j <= i; j++)
-      a[i * N + j] = a[j * N + i] = pr_rng_normal (rng, (guint64) i, (guint64) j);
+      a[i * N + j] = a[j * N + i] = pr_rng_normal (rng, (guint64)i, (guint64)j);
   memcpy (copy, a, sizeof a);
   ck_assert (eigen_symmetric (a, N, values, vectors));
   for (int v = 0; v < N; v++)
@@ -160,14 +163,18 @@ END_TEST
 
 START_TEST (columns_become_orthonormal)
 {
-  enum { N = 300, L = 70 };
-  g_autofree float *y = g_new (float, N * L);
+  enum
+  {
+    N = 300,
+    L = 70
+  };
+  g_autofree float *y = g_new (float, N *L);
   PrRng rng = pr_rng_new (3, "qr");
 
   /* Columns of very different length, and number 40 a sum of two others. */
   for (int i = 0; i < N; i++)
     for (int j = 0; j < L; j++)
-      y[i * L + j] = (float) (pr_rng_normal (rng, (guint64) i, (guint64) j) * pow (0.8, j));
+      y[i * L + j] = (float)(pr_rng_normal (rng, (guint64)i, (guint64)j) * pow (0.8, j));
   for (int i = 0; i < N; i++)
     y[i * L + 40] = y[i * L + 3] + y[i * L + 35];
   svd_orthonormalise (y, N, L);
@@ -177,14 +184,19 @@ START_TEST (columns_become_orthonormal)
         double sum = 0;
 
         for (int i = 0; i < N; i++)
-          sum += (double) y[i * L + j] * y[i * L + k];
+          sum += (double)y[i * L + j] * y[i * L + k];
         ck_assert_double_eq_tol (sum, j == k && j != 40, FLOAT_TOL);
       }
 }
 END_TEST
 
 /* Rank R: A = sum_r s_r u_r v_r' with u_r, v_r orthogonal by construction (blocks of equal entries). */
-enum { ROWS = 60, COLUMNS = 90, RANK = 3 };
+enum
+{
+  ROWS = 60,
+  COLUMNS = 90,
+  RANK = 3
+};
 static const double singular[RANK] = { 9, 4, 1 };
 
 static Sparse *
@@ -200,7 +212,7 @@ make_low_rank (void)
       for (int j = r * (COLUMNS / RANK); j < (r + 1) * (COLUMNS / RANK); j++)
         {
           a->index[e] = j;
-          a->values[e++] = (float) (-singular[r] / sqrt ((double) (ROWS / RANK) * (COLUMNS / RANK)));
+          a->values[e++] = (float)(-singular[r] / sqrt ((double)(ROWS / RANK) * (COLUMNS / RANK)));
         }
       a->offsets[i + 1] = e;
     }

@@ -9,26 +9,33 @@
 
 #include <math.h>
 
-enum { N_CLUSTERS = 20, PER_CLUSTER = 40, D = 37 };
+enum
+{
+  N_CLUSTERS = 20,
+  PER_CLUSTER = 40,
+  D = 37
+};
 
 /* Well-separated clusters: item i belongs to cluster i % N_CLUSTERS. */
 static float *
 make_clusters (double spread)
 {
-  float *x = g_new (float, N_CLUSTERS * PER_CLUSTER * D);
+  float *x = g_new (float, N_CLUSTERS *PER_CLUSTER *D);
   PrRng rng = pr_rng_new (7, "clusters");
 
   for (int i = 0; i < N_CLUSTERS * PER_CLUSTER; i++)
     for (int j = 0; j < D; j++)
-      x[i * D + j] = (float) (pr_rng_normal (rng, 0, (guint64) (i % N_CLUSTERS) * D + j)
-                              + spread * pr_rng_normal (rng, 1, (guint64) i * D + j));
+      x[i * D + j] = (float)(pr_rng_normal (rng, 0, (guint64)(i % N_CLUSTERS) * D + j)
+                             + spread * pr_rng_normal (rng, 1, (guint64)i * D + j));
   return x;
 }
 
 static KmeansFit *
 fit (const float *x, gint64 n, gint64 d, gint32 k, gint64 iterations, guint64 seed)
 {
-  KmeansProblem problem = { .x = x, .n = n, .d = d, .k = k, .iterations = iterations, .rng = pr_rng_new (seed, "test") };
+  KmeansProblem problem = {
+    .x = x, .n = n, .d = d, .k = k, .iterations = iterations, .rng = pr_rng_new (seed, "test")
+  };
   GError *error = NULL;
   KmeansFit *result = kmeans_fit (&problem, &error);
 
@@ -106,7 +113,7 @@ START_TEST (duplicates_share_a_code)
 
   for (int i = 0; i < 100; i++)
     for (int j = 0; j < 3; j++)
-      x[i * 3 + j] = (float) (0.1 + (i % 4) * (j + 1));
+      x[i * 3 + j] = (float)(0.1 + (i % 4) * (j + 1));
   f = fit (x, 100, 3, 16, 25, 1);
   for (int i = 0; i < 100; i++)
     {
@@ -146,7 +153,7 @@ END_TEST
 static gboolean
 stop_at_third (gpointer ctx, GError **error)
 {
-  if (++*(int *) ctx < 3)
+  if (++*(int *)ctx < 3)
     return TRUE;
   g_set_error_literal (error, PR_ERROR, PR_ERROR_CANCELLED, "cancelled");
   return FALSE;
@@ -156,8 +163,14 @@ START_TEST (a_tick_can_stop_the_fit)
 {
   g_autofree float *x = make_clusters (1.0);
   int calls = 0;
-  KmeansProblem problem = { .x = x, .n = 200, .d = D, .k = 64, .iterations = 20, .rng = pr_rng_new (1, "t"),
-                            .tick = stop_at_third, .tick_ctx = &calls };
+  KmeansProblem problem = { .x = x,
+                            .n = N_CLUSTERS * PER_CLUSTER,
+                            .d = D,
+                            .k = 64,
+                            .iterations = 20,
+                            .rng = pr_rng_new (1, "t"),
+                            .tick = stop_at_third,
+                            .tick_ctx = &calls };
   g_autoptr (GError) error = NULL;
 
   ck_assert_ptr_null (kmeans_fit (&problem, &error));
@@ -171,7 +184,7 @@ END_TEST
 static PrSids *
 make_sids (const gint32 *codes, gint64 n, gint32 size)
 {
-  PrSids *sids = pr_sids_new (n, 2, (gint32[]) { size, size });
+  PrSids *sids = pr_sids_new (n, 2, (gint32[]){ size, size });
 
   memcpy (sids->codes, codes, sizeof (gint32) * n * 2);
   return sids;
@@ -216,7 +229,7 @@ END_TEST
 
 START_TEST (digit_of_unique_tuples_is_one_code)
 {
-  g_autoptr (PrSids) sids = make_sids ((const gint32[]) { 0, 1, 1, 0 }, 2, 2);
+  g_autoptr (PrSids) sids = make_sids ((const gint32[]){ 0, 1, 1, 0 }, 2, 2);
   g_autoptr (PrSids) longer = collisions_add_digit (sids);
 
   ck_assert_int_eq (longer->sizes[2], 1);
@@ -260,7 +273,7 @@ START_TEST (reassign_never_takes_the_code_of_a_unique_item)
 {
   /* Item 2 alone has code 0, where items 0 and 1 would like to go. */
   double place[] = { 0.4, 0.9, 0 };
-  g_autoptr (PrSids) sids = make_sids ((const gint32[]) { 0, 1, 0, 1, 0, 0 }, 3, 4);
+  g_autoptr (PrSids) sids = make_sids ((const gint32[]){ 0, 1, 0, 1, 0, 0 }, 3, 4);
 
   ck_assert_int_eq (collisions_reassign (sids, 20, line_cost, place), 1);
   ck_assert_int_eq (pr_sids_item (sids, 2)[1], 0);
