@@ -11,28 +11,28 @@ PrBeams *
 pr_beams_new (const PrTrie *trie, gint32 max_users, gint32 width, gboolean close, GError **error)
 {
   g_autoptr (PrBeams) beams = g_new0 (PrBeams, 1);
-  gsize levels = (gsize) trie->levels, all = (gsize) max_users * (gsize) width;
+  gsize levels = (gsize)trie->levels, all = (gsize)max_users * (gsize)width;
 
   beams->trie = trie;
   beams->width = width;
   beams->close = close;
-  beams->n_beams = g_try_new0 (gint32, (gsize) max_users);
+  beams->n_beams = g_try_new0 (gint32, (gsize)max_users);
   beams->nodes = g_try_new0 (gint32, all);
   beams->scores = g_try_new0 (double, all);
   beams->histories = g_try_new0 (gint32, all * levels);
   beams->row_user = g_try_new0 (gint32, all);
   beams->row_beam = g_try_new0 (gint32, all);
   beams->row_first = g_try_new0 (gsize, all + 1);
-  beams->new_nodes = g_try_new0 (gint32, (gsize) width);
-  beams->new_parents = g_try_new0 (gint32, (gsize) width);
-  beams->new_scores = g_try_new0 (double, (gsize) width);
-  beams->new_histories = g_try_new0 (gint32, (gsize) width * levels);
+  beams->new_nodes = g_try_new0 (gint32, (gsize)width);
+  beams->new_parents = g_try_new0 (gint32, (gsize)width);
+  beams->new_scores = g_try_new0 (double, (gsize)width);
+  beams->new_histories = g_try_new0 (gint32, (gsize)width * levels);
   if (beams->n_beams == NULL || beams->nodes == NULL || beams->scores == NULL || beams->histories == NULL
       || beams->row_user == NULL || beams->row_beam == NULL || beams->row_first == NULL || beams->new_nodes == NULL
       || beams->new_parents == NULL || beams->new_scores == NULL || beams->new_histories == NULL)
     {
-      g_set_error (error, PR_ERROR, PR_ERROR_IO, "out of memory for %d beams of %d users: lower `beams` or `users_at_once`",
-                   width, max_users);
+      g_set_error (error, PR_ERROR, PR_ERROR_IO,
+                   "out of memory for %d beams of %d users: lower `beams` or `users_at_once`", width, max_users);
       return NULL;
     }
   return g_steal_pointer (&beams);
@@ -74,15 +74,15 @@ open_rows (PrBeams *beams)
   for (gint32 user = 0; user < beams->n_users; user++)
     for (gint32 b = 0; b < beams->n_beams[user]; b++)
       {
-        gsize beam = (gsize) user * (gsize) beams->width + (gsize) b;
+        gsize beam = (gsize)user * (gsize)beams->width + (gsize)b;
 
         if (!is_open (beams, beam))
           continue;
-        beams->histories[beam * (gsize) beams->trie->levels + (gsize) beams->depth] = beams->n_rows;
+        beams->histories[beam * (gsize)beams->trie->levels + (gsize)beams->depth] = beams->n_rows;
         beams->row_user[beams->n_rows] = user;
         beams->row_beam[beams->n_rows] = b;
         beams->row_first[beams->n_rows] = first;
-        first += (gsize) pr_trie_n_children (beams->trie, beams->depth, beams->nodes[beam]);
+        first += (gsize)pr_trie_n_children (beams->trie, beams->depth, beams->nodes[beam]);
         beams->n_rows++;
       }
   beams->row_first[beams->n_rows] = first;
@@ -96,8 +96,8 @@ pr_beams_start (PrBeams *beams, gint32 n_users)
   for (gint32 user = 0; user < n_users; user++)
     {
       beams->n_beams[user] = 1;
-      beams->nodes[(gsize) user * (gsize) beams->width] = 0;
-      beams->scores[(gsize) user * (gsize) beams->width] = 0;
+      beams->nodes[(gsize)user * (gsize)beams->width] = 0;
+      beams->scores[(gsize)user * (gsize)beams->width] = 0;
     }
   open_rows (beams);
 }
@@ -135,7 +135,7 @@ insert (PrBeams *beams, gint32 n, double score, gint32 parent, gint32 node)
       else
         high = middle;
     }
-  tail = (gsize) (n - low);
+  tail = (gsize)(n - low);
   memmove (beams->new_scores + low + 1, beams->new_scores + low, tail * sizeof *beams->new_scores);
   memmove (beams->new_parents + low + 1, beams->new_parents + low, tail * sizeof *beams->new_parents);
   memmove (beams->new_nodes + low + 1, beams->new_nodes + low, tail * sizeof *beams->new_nodes);
@@ -150,12 +150,12 @@ static gint32
 advance_user (PrBeams *beams, gint32 user, gint32 row, const float *log_probs)
 {
   const PrTrie *trie = beams->trie;
-  gsize width = (gsize) beams->width, levels = (gsize) trie->levels, first = (gsize) user * width;
+  gsize width = (gsize)beams->width, levels = (gsize)trie->levels, first = (gsize)user * width;
   gint32 n = 0;
 
   for (gint32 b = 0; b < beams->n_beams[user]; b++)
     {
-      gsize beam = first + (gsize) b;
+      gsize beam = first + (gsize)b;
       double score = beams->scores[beam];
       gint32 child = trie->first[beams->depth][beams->nodes[beam]];
 
@@ -166,7 +166,7 @@ advance_user (PrBeams *beams, gint32 user, gint32 row, const float *log_probs)
         }
       for (gsize i = beams->row_first[row]; i < beams->row_first[row + 1]; i++, child++)
         {
-          double sum = score + (double) log_probs[i];
+          double sum = score + (double)log_probs[i];
 
           if (n < beams->width || sum >= beams->new_scores[n - 1])
             n = insert (beams, n, sum, b, child);
@@ -175,11 +175,11 @@ advance_user (PrBeams *beams, gint32 user, gint32 row, const float *log_probs)
     }
 
   for (gint32 b = 0; b < n; b++)
-    memcpy (beams->new_histories + (gsize) b * levels, beams->histories + (first + (gsize) beams->new_parents[b]) * levels,
-            levels * sizeof *beams->histories);
-  memcpy (beams->histories + first * levels, beams->new_histories, (gsize) n * levels * sizeof *beams->histories);
-  memcpy (beams->nodes + first, beams->new_nodes, (gsize) n * sizeof *beams->nodes);
-  memcpy (beams->scores + first, beams->new_scores, (gsize) n * sizeof *beams->scores);
+    memcpy (beams->new_histories + (gsize)b * levels,
+            beams->histories + (first + (gsize)beams->new_parents[b]) * levels, levels * sizeof *beams->histories);
+  memcpy (beams->histories + first * levels, beams->new_histories, (gsize)n * levels * sizeof *beams->histories);
+  memcpy (beams->nodes + first, beams->new_nodes, (gsize)n * sizeof *beams->nodes);
+  memcpy (beams->scores + first, beams->new_scores, (gsize)n * sizeof *beams->scores);
   beams->n_beams[user] = n;
   return row;
 }
@@ -198,13 +198,13 @@ pr_beams_advance (PrBeams *beams, const float *log_probs)
 void
 pr_beams_result (const PrBeams *beams, gint32 user, gint32 *ret_leaves, float *ret_scores)
 {
-  gsize first = (gsize) user * (gsize) beams->width;
+  gsize first = (gsize)user * (gsize)beams->width;
 
   for (gint32 b = 0; b < beams->width; b++)
     {
       gboolean live = b < beams->n_beams[user];
 
-      ret_leaves[b] = live ? beams->trie->leaves[beams->depth][beams->nodes[first + (gsize) b]] : -1;
-      ret_scores[b] = live ? (float) beams->scores[first + (gsize) b] : -INFINITY;
+      ret_leaves[b] = live ? beams->trie->leaves[beams->depth][beams->nodes[first + (gsize)b]] : -1;
+      ret_scores[b] = live ? (float)beams->scores[first + (gsize)b] : -INFINITY;
     }
 }

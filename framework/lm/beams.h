@@ -2,7 +2,8 @@
  *
  * A beam is a node of the trie with the sum of its log probabilities.  At every depth each open beam asks the model
  * for log probabilities of its children, and the best WIDTH children of a user become the user's next beams: higher
- * score first, then the lower parent, then the lower code.  Beams of a user are distinct because they are distinct nodes.
+ * score first, then the lower parent, then the lower code.  Beams of a user are distinct because they are distinct
+ * nodes.
  *
  * A beam that only one tuple continues is closed: with scores normalised over the trie what follows has log
  * probability 0, so it needs no row of the model any more (it still competes with the others).
@@ -15,19 +16,19 @@
 typedef struct
 {
   const PrTrie *trie;
-  gint32 width;       /* beams kept for a user */
-  gboolean close;     /* closed beams get no row */
+  gint32 width;   /* beams kept for a user */
+  gboolean close; /* closed beams get no row */
   gint32 n_users;
-  gint32 depth;       /* codes chosen so far */
-  gint32 *n_beams;    /* [users] */
-  gint32 *nodes;      /* [users, width] */
-  double *scores;     /* [users, width], best first */
-  gint32 *histories;  /* [users, width, levels] row of the beam's ancestor (itself included) at every depth */
+  gint32 depth;      /* codes chosen so far */
+  gint32 *n_beams;   /* [users] */
+  gint32 *nodes;     /* [users, width] */
+  double *scores;    /* [users, width], best first */
+  gint32 *histories; /* [users, width, levels] row of the beam's ancestor (itself included) at every depth */
 
-  gint32 n_rows;      /* open beams of all users, in (user, beam) order */
-  gint32 *row_user;   /* [rows] */
-  gint32 *row_beam;   /* [rows] */
-  gsize *row_first;   /* [rows + 1] where the children of a row start in the array of log probabilities */
+  gint32 n_rows;    /* open beams of all users, in (user, beam) order */
+  gint32 *row_user; /* [rows] */
+  gint32 *row_beam; /* [rows] */
+  gsize *row_first; /* [rows + 1] where the children of a row start in the array of log probabilities */
 
   gint32 *new_nodes, *new_parents, *new_histories; /* scratch of one user */
   double *new_scores;
@@ -41,7 +42,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PrBeams, pr_beams_free)
 /* One beam a user, at the root: the rows are the users' prompts. */
 void pr_beams_start (PrBeams *beams, gint32 n_users);
 
-/* LOG_PROBS [row_first[n_rows]] of the children of every row, in order of their codes: keep the best, open the next rows. */
+/* LOG_PROBS [row_first[n_rows]] of the children of every row, in order of their codes: keep the best, open the next
+ * rows. */
 void pr_beams_advance (PrBeams *beams, const float *log_probs);
 
 /* Nothing is left to decide. */
@@ -57,16 +59,16 @@ void pr_beams_result (const PrBeams *beams, gint32 user, gint32 *ret_leaves, flo
 static inline gint32
 pr_beams_row_node (const PrBeams *beams, gint32 row)
 {
-  return beams->nodes[(gsize) beams->row_user[row] * (gsize) beams->width + (gsize) beams->row_beam[row]];
+  return beams->nodes[(gsize)beams->row_user[row] * (gsize)beams->width + (gsize)beams->row_beam[row]];
 }
 
 /* Rows of the ancestors of ROW by depth: [depth + 1], the last is ROW itself. */
 static inline const gint32 *
 pr_beams_row_history (const PrBeams *beams, gint32 row)
 {
-  gsize beam = (gsize) beams->row_user[row] * (gsize) beams->width + (gsize) beams->row_beam[row];
+  gsize beam = (gsize)beams->row_user[row] * (gsize)beams->width + (gsize)beams->row_beam[row];
 
-  return beams->histories + beam * (gsize) beams->trie->levels;
+  return beams->histories + beam * (gsize)beams->trie->levels;
 }
 
 #endif

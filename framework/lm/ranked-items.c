@@ -35,7 +35,7 @@ pr_beams_to_items (const PrTrie *trie, const gint32 *leaves, const float *scores
       g_autofree Candidate *candidates = g_new (Candidate, n_items);
 
       for (gsize i = 0; i < n_items; i++)
-        candidates[i] = (Candidate) { items[i], item_prior != NULL ? item_prior[items[i]] : 0 };
+        candidates[i] = (Candidate){ items[i], item_prior != NULL ? item_prior[items[i]] : 0 };
       qsort (candidates, n_items, sizeof *candidates, compare_candidates);
       for (gsize i = 0; i < n_items && n < k; i++, n++)
         {

@@ -7,7 +7,7 @@ static gint
 compare_items (gconstpointer a_, gconstpointer b_, gpointer sids_)
 {
   const PrSids *sids = sids_;
-  gint32 a = *(const gint32 *) a_, b = *(const gint32 *) b_;
+  gint32 a = *(const gint32 *)a_, b = *(const gint32 *)b_;
   const gint32 *x = pr_sids_item (sids, a), *y = pr_sids_item (sids, b);
 
   for (gint32 l = 0; l < sids->levels; l++)
@@ -50,7 +50,7 @@ fill_nodes (PrTrie *trie, const PrSids *sids)
       gint32 shared = i == 0 ? -1 : common_levels (sids, trie->items[i - 1], trie->items[i]);
 
       if (shared < trie->levels)
-        trie->item_first[next[trie->levels]] = (gint32) i;
+        trie->item_first[next[trie->levels]] = (gint32)i;
       for (gint32 depth = shared + 1; depth <= trie->levels; depth++)
         {
           gint32 node = next[depth]++;
@@ -68,7 +68,7 @@ fill_nodes (PrTrie *trie, const PrSids *sids)
         trie->first[depth][next[depth]] = next[depth + 1];
       trie->leaves[depth][next[depth]] = next[trie->levels];
     }
-  trie->item_first[next[trie->levels]] = (gint32) sids->n_items;
+  trie->item_first[next[trie->levels]] = (gint32)sids->n_items;
 }
 
 PrTrie *
@@ -88,19 +88,19 @@ pr_trie_new_bases (const PrSids *sids, const gint32 *bases)
 
   trie->items = g_new (gint32, sids->n_items + 1);
   for (gint64 i = 0; i < sids->n_items; i++)
-    trie->items[i] = (gint32) i;
-  g_qsort_with_data (trie->items, (gint) sids->n_items, sizeof *trie->items, compare_items, (gpointer) sids);
+    trie->items[i] = (gint32)i;
+  g_qsort_with_data (trie->items, (gint)sids->n_items, sizeof *trie->items, compare_items, (gpointer)sids);
 
   count_nodes (trie, sids);
   for (gint32 depth = 0; depth <= trie->levels; depth++)
     {
-      trie->leaves[depth] = g_new (gint32, (gsize) trie->n_nodes[depth] + 1);
+      trie->leaves[depth] = g_new (gint32, (gsize)trie->n_nodes[depth] + 1);
       if (depth > 0)
-        trie->codes[depth] = g_new (gint32, (gsize) trie->n_nodes[depth] + 1);
+        trie->codes[depth] = g_new (gint32, (gsize)trie->n_nodes[depth] + 1);
       if (depth < trie->levels)
-        trie->first[depth] = g_new (gint32, (gsize) trie->n_nodes[depth] + 1);
+        trie->first[depth] = g_new (gint32, (gsize)trie->n_nodes[depth] + 1);
     }
-  trie->item_first = g_new (gint32, (gsize) pr_trie_n_leaves (trie) + 1);
+  trie->item_first = g_new (gint32, (gsize)pr_trie_n_leaves (trie) + 1);
   fill_nodes (trie, sids);
   return trie;
 }
@@ -136,6 +136,6 @@ const gint32 *
 pr_trie_leaf_items (const PrTrie *trie, gint32 leaf, gsize *ret_n)
 {
   g_return_val_if_fail (leaf >= 0 && leaf < pr_trie_n_leaves (trie), NULL);
-  *ret_n = (gsize) (trie->item_first[leaf + 1] - trie->item_first[leaf]);
+  *ret_n = (gsize)(trie->item_first[leaf + 1] - trie->item_first[leaf]);
   return trie->items + trie->item_first[leaf];
 }
