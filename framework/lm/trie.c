@@ -132,6 +132,12 @@ pr_trie_max_children (const PrTrie *trie, gint32 depth)
   return most;
 }
 
+gint32
+pr_trie_n_leaves (const PrTrie *trie)
+{
+  return trie->n_nodes[trie->levels];
+}
+
 const gint32 *
 pr_trie_leaf_items (const PrTrie *trie, gint32 leaf, gsize *ret_n)
 {

@@ -25,12 +25,6 @@ struct PrTrie
 PrTrie *pr_trie_new_bases (const PrSids *sids, const gint32 *bases);
 
 static inline gint32
-pr_trie_n_leaves (const PrTrie *trie)
-{
-  return trie->n_nodes[trie->levels];
-}
-
-static inline gint32
 pr_trie_n_children (const PrTrie *trie, gint32 depth, gint32 node)
 {
   return trie->first[depth][node + 1] - trie->first[depth][node];
