@@ -1,0 +1,390 @@
+/* recommend - ask a trained model for the next item of every user (paper, section 3, step 4: inference).
+ *
+ * The prompt is the one of training (protocol.json): in pause mode the k literal pauses stand between <think> and </think>,
+ * nothing verbal is generated, and the semantic id is decoded right after.  A beam search over the trie of the
+ * catalogue finds items only.
+ */
+#include <pauserec/pauserec.h>
+
+#include <math.h>
+
+typedef struct
+{
+  int split;
+  int64_t beams, top_k;
+  int normalise;
+  int64_t users_at_once, max_users;
+  bool exclude_history;
+} Params;
+
+static const char *const split_names[] = { "valid", "test", NULL };
+static const PrSplit splits[] = { PR_SPLIT_VALID, PR_SPLIT_TEST };
+static const char *const normalise_names[] = { "trie", "vocabulary", NULL };
+
+static const PrParamSpec params[] = {
+  PR_PARAM_CHOICE (Params, split, split_names, 1, "Whose target is predicted: `valid` to choose settings, `test` to report."),
+  PR_PARAM_INT (Params, beams, 1, 4096, 20, "Beams kept at every level (LC-Rec: 20)."),
+  PR_PARAM_INT (Params, top_k, 1, 4096, 10, "Items listed for a user (the paper reports Hit and NDCG at 5 and 10)."),
+  PR_PARAM_CHOICE (Params, normalise, normalise_names, PR_NORMALISE_TRIE,
+                   "Log-probabilities are normalised over the codes that the catalogue allows (`trie`, faster) or over the "
+                   "whole `vocabulary`, as transformers does."),
+  PR_PARAM_INT (Params, users_at_once, 1, 4096, 16, "Users that one thread decodes together; bounds memory."),
+  PR_PARAM_INT (Params, max_users, 0, G_MAXINT32, 0, "Answer only the first so many users, for quick tests; 0: all."),
+  PR_PARAM_BOOL (Params, exclude_history, false,
+                 "Leave out items that the user bought before; the papers do not, so the default does not either."),
+};
+
+/* Everything that answering needs. */
+typedef struct
+{
+  const Params *params;
+  PrLm *lm;
+  PrDataset *dataset;
+  PrSids *sids;
+  PrPrompter *prompter;
+  PrTrie *trie;
+  PrRanking *ranking;
+  PrSplit split;
+  float *prior; /* [n_items] how often training users bought it */
+
+  /* The batch at hand. */
+  GArray *tokens, *offsets, *users; /* gint32 */
+  gint32 *leaves;
+  float *scores;
+  gint32 *items; /* candidates of one user */
+  float *item_scores;
+
+  PrBeamStats stats;
+  guint64 n_answered, n_beams, n_invalid;
+  double seconds;
+} Job;
+
+static gboolean
+recommend_validate (const void *params_, GError **error)
+{
+  const Params *p = params_;
+
+  if (p->top_k > p->beams)
+    {
+      g_set_error (error, PR_ERROR, PR_ERROR_MANIFEST,
+                   "top_k = %" G_GINT64_FORMAT " is more than beams = %" G_GINT64_FORMAT
+                   ": every listed item needs a beam; raise beams",
+                   (gint64) p->top_k, (gint64) p->beams);
+      return FALSE;
+    }
+  return TRUE;
+}
+
+static gboolean
+recommend_plan (const void *params_, PrPlan *plan, GError **error)
+{
+  const Params *p = params_;
+  gint64 n_users = pr_plan_input_dim (plan, "dataset", "n_users");
+  gint64 n_params = pr_plan_input_dim (plan, "lm", "n_params");
+  guint64 bytes = 64 << 20;
+
+  (void) error;
+  pr_plan_set_dim (plan, "ranking", "n_users", n_users);
+  pr_plan_set_dim (plan, "ranking", "k", p->top_k);
+  if (n_params > 0)
+    {
+      gint64 asked = p->max_users > 0 && n_users > 0 ? MIN (n_users, p->max_users) : n_users;
+
+      bytes += (guint64) n_params * sizeof (float);
+      /* A prompt of 128 tokens and three decode steps of all beams: the sizes are not known before the data are. */
+      if (asked > 0)
+        pr_plan_set_flops (plan, 2.0 * (double) n_params * (double) asked * (128.0 + 3.0 * (double) p->beams));
+    }
+  pr_plan_set_memory (plan, bytes);
+  return TRUE;
+}
+
+static gboolean
+load_inputs (Job *job, PrRun *run, GError **error)
+{
+  const PrProtocol *protocol;
+
+  job->lm = pr_lm_load (pr_run_input_dir (run, "lm"), error);
+  if (job->lm == NULL)
+    return FALSE;
+  job->dataset = pr_dataset_load (pr_run_input_dir (run, "dataset"), error);
+  if (job->dataset == NULL)
+    return FALSE;
+  job->sids = pr_sids_load (pr_run_input_dir (run, "sids"), error);
+  if (job->sids == NULL)
+    return FALSE;
+
+  protocol = pr_lm_protocol (job->lm);
+  if (protocol == NULL)
+    {
+      g_set_error (error, PR_ERROR, PR_ERROR_DATA,
+                   "the language model has no protocol.json: it was not trained for recommendation; put next-item-sft "
+                   "before this stage");
+      return FALSE;
+    }
+  if (protocol->thinking == PR_THINKING_COT)
+    {
+      g_set_error (error, PR_ERROR, PR_ERROR_MANIFEST,
+                   "the language model thinks in words (protocol mode `cot`), which this stage does not decode; connect "
+                   "a model trained by next-item-sft or pause-sft");
+      return FALSE;
+    }
+  if (job->sids->n_items != pr_dataset_n_items (job->dataset))
+    {
+      g_set_error (error, PR_ERROR, PR_ERROR_DATA,
+                   "the semantic ids are those of %" G_GINT64_FORMAT " items, the data set has %" G_GINT64_FORMAT
+                   ": both must come from the same data stage",
+                   job->sids->n_items, pr_dataset_n_items (job->dataset));
+      return FALSE;
+    }
+  job->prompter = pr_prompter_new (protocol, pr_lm_tokenizer (job->lm), job->sids, error);
+  if (job->prompter == NULL)
+    return FALSE;
+  job->trie = pr_trie_new (job->sids, job->prompter);
+  return TRUE;
+}
+
+/* Items that share a semantic id are told apart by how often training users bought them. */
+static float *
+training_popularity (const PrDataset *dataset)
+{
+  float *prior = g_new0 (float, (gsize) pr_dataset_n_items (dataset) + 1);
+
+  for (gint64 u = 0; u < pr_dataset_n_users (dataset); u++)
+    {
+      gint64 n;
+      const gint32 *items = pr_dataset_train_sequence (dataset, u, &n);
+
+      for (gint64 i = 0; i < n; i++)
+        prior[items[i]] += 1;
+    }
+  return prior;
+}
+
+/* Append the prompt of USER to the batch. */
+static gboolean
+ask (Job *job, gint64 user, GError **error)
+{
+  gint64 n, longest = pr_lm_config (job->lm)->max_positions - job->sids->levels + 1;
+  const gint32 *history = pr_dataset_history (job->dataset, user, job->split, &n);
+  guint before = job->tokens->len;
+  gint32 number = (gint32) user, end;
+
+  pr_prompter_prompt (job->prompter, history, n, job->tokens);
+  if ((gint64) (job->tokens->len - before) > longest)
+    {
+      g_set_error (error, PR_ERROR, PR_ERROR_DATA,
+                   "user %s: the prompt has %u tokens, the model takes at most %" G_GINT64_FORMAT
+                   " before a semantic id; shorten the template or `history`",
+                   pr_dataset_user_id (job->dataset, user), job->tokens->len - before, longest);
+      return FALSE;
+    }
+  end = (gint32) job->tokens->len;
+  g_array_append_val (job->offsets, end);
+  g_array_append_val (job->users, number);
+  return TRUE;
+}
+
+/* The K best items of a user, without HISTORY if it is to be excluded. */
+static void
+list_items (Job *job, gint64 user, const gint32 *leaves, const float *scores)
+{
+  gint64 n_history = 0, k = job->ranking->k, n = 0;
+  const gint32 *history = pr_dataset_history (job->dataset, user, job->split, &n_history);
+
+  if (!job->params->exclude_history)
+    n_history = 0;
+  pr_beams_to_items (job->trie, leaves, scores, job->params->beams, job->prior, k + n_history, job->items,
+                     job->item_scores);
+  for (gint64 i = 0; i < k + n_history && n < k && job->items[i] >= 0; i++)
+    {
+      gboolean bought = FALSE;
+
+      for (gint64 j = 0; j < n_history && !bought; j++)
+        bought = history[j] == job->items[i];
+      if (bought)
+        continue;
+      job->ranking->items[user * k + n] = job->items[i];
+      job->ranking->scores[user * k + n] = job->item_scores[i];
+      n++;
+    }
+}
+
+/* Beams that are no item, or the same as another beam of the user: 0 by construction, counted as a proof of it. */
+static void
+count_beams (Job *job, const gint32 *leaves)
+{
+  for (gint64 b = 0; b < job->params->beams && leaves[b] >= 0; b++)
+    {
+      gboolean invalid = leaves[b] >= pr_trie_n_leaves (job->trie);
+
+      for (gint64 a = 0; a < b && !invalid; a++)
+        invalid = leaves[a] == leaves[b];
+      job->n_beams++;
+      job->n_invalid += invalid;
+    }
+}
+
+/* Answer the batch and empty it. */
+static gboolean
+answer (Job *job, GError **error)
+{
+  gint64 beams = job->params->beams, start = g_get_monotonic_time ();
+  PrBeamParams search = { beams, (PrNormalise) job->params->normalise, job->params->users_at_once };
+
+  if (!pr_beam_search (job->lm, job->trie, &search, (const gint32 *) (gpointer) job->tokens->data,
+                       (const gint32 *) (gpointer) job->offsets->data, job->users->len, job->leaves, job->scores,
+                       &job->stats, error))
+    {
+      g_prefix_error (error, "users %s and following: ",
+                      pr_dataset_user_id (job->dataset, g_array_index (job->users, gint32, 0)));
+      return FALSE;
+    }
+  for (guint i = 0; i < job->users->len; i++)
+    {
+      list_items (job, g_array_index (job->users, gint32, i), job->leaves + i * beams, job->scores + i * beams);
+      count_beams (job, job->leaves + i * beams);
+    }
+  job->seconds += (double) (g_get_monotonic_time () - start) / G_USEC_PER_SEC;
+  job->n_answered += job->users->len;
+  g_array_set_size (job->tokens, 0);
+  g_array_set_size (job->offsets, 1);
+  g_array_set_size (job->users, 0);
+  return TRUE;
+}
+
+static void
+job_init (Job *job, gsize batch)
+{
+  const Params *p = job->params;
+  gint64 n_users = pr_dataset_n_users (job->dataset), most = 0;
+  gint32 zero = 0;
+
+  for (gint64 u = 0; u < n_users; u++)
+    {
+      gint64 n;
+
+      pr_dataset_sequence (job->dataset, u, &n);
+      most = MAX (most, n);
+    }
+  job->split = splits[p->split];
+  job->prior = training_popularity (job->dataset);
+  job->ranking = pr_ranking_new (n_users, p->top_k, job->split);
+  job->tokens = g_array_new (FALSE, FALSE, sizeof (gint32));
+  job->offsets = g_array_new (FALSE, FALSE, sizeof (gint32));
+  job->users = g_array_new (FALSE, FALSE, sizeof (gint32));
+  g_array_append_val (job->offsets, zero);
+  job->leaves = g_new (gint32, batch * (gsize) p->beams);
+  job->scores = g_new (float, batch * (gsize) p->beams);
+  job->items = g_new (gint32, p->top_k + most);
+  job->item_scores = g_new (float, p->top_k + most);
+}
+
+static void
+job_clear (Job *job)
+{
+  pr_lm_free (job->lm);
+  pr_dataset_free (job->dataset);
+  pr_sids_free (job->sids);
+  pr_prompter_free (job->prompter);
+  pr_trie_free (job->trie);
+  pr_ranking_free (job->ranking);
+  g_free (job->prior);
+  g_clear_pointer (&job->tokens, g_array_unref);
+  g_clear_pointer (&job->offsets, g_array_unref);
+  g_clear_pointer (&job->users, g_array_unref);
+  g_free (job->leaves);
+  g_free (job->scores);
+  g_free (job->items);
+  g_free (job->item_scores);
+}
+
+static gboolean
+answer_all (Job *job, PrRun *run, gsize batch, GError **error)
+{
+  gint64 n_users = pr_dataset_n_users (job->dataset);
+
+  if (job->params->max_users > 0)
+    n_users = MIN (n_users, job->params->max_users);
+  for (gint64 u = 0; u < n_users; u++)
+    {
+      if (pr_dataset_target (job->dataset, u, job->split) >= 0 && !ask (job, u, error))
+        return FALSE;
+      if (job->users->len == batch || (u == n_users - 1 && job->users->len > 0))
+        {
+          g_autofree char *status = NULL;
+
+          if (!answer (job, error))
+            return FALSE;
+          status = g_strdup_printf ("%.0f users/s", (double) job->n_answered / MAX (job->seconds, 1e-9));
+          pr_run_status (run, status);
+          if (!pr_run_step (run, (guint64) u + 1, (guint64) n_users, error))
+            return FALSE;
+        }
+    }
+  return TRUE;
+}
+
+static void
+report (const Job *job, PrRun *run)
+{
+  double users = MAX ((double) job->n_answered, 1);
+
+  pr_run_set_dim (run, "ranking", "n_users", job->ranking->n_users);
+  pr_run_set_dim (run, "ranking", "k", job->ranking->k);
+  pr_run_metric (run, "prompt_tokens_mean", (double) job->stats.prompt_tokens / users);
+  pr_run_metric (run, "beams_mean", (double) job->n_beams / users);
+  pr_run_metric (run, "invalid_beams", (double) job->n_invalid);
+  pr_run_add_cost (run, PR_COST_INFER_TOKENS, (double) (job->stats.prompt_tokens + job->stats.decoded_tokens));
+  pr_run_add_cost (run, PR_COST_GENERATED_TOKENS, (double) job->stats.generated_tokens);
+  pr_run_add_cost (run, PR_COST_FLOPS, job->stats.flops);
+  pr_run_add_cost (run, PR_COST_INFER_USERS, (double) job->n_answered);
+  pr_run_add_cost (run, PR_COST_INFER_SECONDS, job->seconds);
+}
+
+static gboolean
+recommend_run (const void *params_, PrRun *run, GError **error)
+{
+  Job job = { .params = params_ };
+  /* Every thread gets a few groups a batch; where the batches are cut does not change the bits. */
+  gsize batch = (gsize) job.params->users_at_once * 4 * MAX (pr_threads_get (), 1);
+  gboolean ok = load_inputs (&job, run, error);
+
+  if (ok)
+    {
+      job_init (&job, batch);
+      ok = answer_all (&job, run, batch, error)
+           && pr_ranking_save (job.ranking, pr_run_output_dir (run, "ranking"), error);
+    }
+  if (ok)
+    report (&job, run);
+  job_clear (&job);
+  return ok;
+}
+
+static const PrSlotSpec slots[] = {
+  { PR_SLOT_IN, "lm", "lm/1", "The model to ask, with its protocol.", FALSE },
+  { PR_SLOT_IN, "dataset", "dataset/1", "Whom to recommend to.", FALSE },
+  { PR_SLOT_IN, "sids", "sids/1", "Semantic ids of the catalogue.", FALSE },
+  { PR_SLOT_OUT, "ranking", "ranking/1", "The best items of every user.", FALSE },
+};
+
+static const PrStage stage = {
+  .size = sizeof (PrStage),
+  .id = "recommend",
+  .version = "1",
+  .summary = "Recommend items to every user by beam search over semantic ids.",
+  .source = "PauseRec, section 3 (inference); beam 20 with a trie as in LC-Rec",
+  .params = params,
+  .n_params = G_N_ELEMENTS (params),
+  .params_size = sizeof (Params),
+  .slots = slots,
+  .n_slots = G_N_ELEMENTS (slots),
+  .validate = recommend_validate,
+  .plan = recommend_plan,
+  .run = recommend_run,
+};
+
+static const PrStage *const stages[] = { &stage, NULL };
+
+const PrPlugin pr_plugin = { PR_PLUGIN_INIT, .id = "recommend", .stages = stages };
