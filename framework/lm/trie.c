@@ -105,6 +105,16 @@ pr_trie_new_bases (const PrSids *sids, const gint32 *bases)
   return trie;
 }
 
+PrTrie *
+pr_trie_new (const PrSids *sids, const PrPrompter *prompter)
+{
+  gint32 bases[PR_SID_MAX_LEVELS];
+
+  for (gint32 l = 0; l < sids->levels; l++)
+    bases[l] = pr_prompter_sid_token (prompter, l, 0);
+  return pr_trie_new_bases (sids, bases);
+}
+
 void
 pr_trie_free (PrTrie *trie)
 {
