@@ -12,6 +12,7 @@
 /* Every command, in the order in which an experiment needs them. */
 static const PrCommand *const commands[] = {
   &pr_command_inspect,
+  &pr_command_check,
 };
 
 static void

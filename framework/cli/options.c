@@ -134,3 +134,11 @@ pr_options_load_registry (const PrOptions *options, GError **error)
       return NULL;
   return g_steal_pointer (&registry);
 }
+
+PrExperiment *
+pr_options_load_experiment (const PrOptions *options, const char *path, const PrRegistry *registry, GError **error)
+{
+  const PrExperimentOptions given = { (const char *const *)options->set, (const char *const *)options->only };
+
+  return pr_experiment_load (path, registry, &given, error);
+}

@@ -20,28 +20,28 @@ struct PrNode
 {
   char *name; /* in the manifest */
   const PrStageEntry *entry;
-  void *params;      /* filled struct */
-  json_t *resolved;  /* {key: {"value": text, "origin": "default" | "manifest:12" | "arm pause:40" | "--set"}} */
-  json_t *identity;  /* what of the parameters goes into the cache key: {key: text}; files as "sha256:..." */
-  PrEdge *edges;     /* one per input slot, in table order */
+  void *params;     /* filled struct */
+  json_t *resolved; /* {key: {"value": text, "origin": "default" | "manifest:12" | "arm pause:40" | "--set"}} */
+  json_t *identity; /* what of the parameters goes into the cache key: {key: text}; files as "sha256:..." */
+  PrEdge *edges;    /* one per input slot, in table order */
   gsize n_edges;
 };
 
 /* One walk through the graph: an arm (with one value for each list in it) and a seed. */
 typedef struct
 {
-  char *arm;         /* label: "pause", or "pause[pause-sft.k=3]" for a list value */
+  char *arm; /* label: "pause", or "pause[pause-sft.k=3]" for a list value */
   guint64 seed;
-  GPtrArray *nodes;  /* PrNode *, in pipeline order */
+  GPtrArray *nodes; /* PrNode *, in pipeline order */
 } PrRunSpec;
 
 typedef struct
 {
   char *name, *question, *metric, *baseline; /* question may be "" */
-  char *path;        /* of the manifest */
-  char *text;        /* whole, as read */
-  GPtrArray *runs;   /* PrRunSpec *, arm-major, then seed */
-  GPtrArray *arms;   /* labels in order */
+  char *path;                                /* of the manifest */
+  char *text;                                /* whole, as read */
+  GPtrArray *runs;                           /* PrRunSpec *, arm-major, then seed */
+  GPtrArray *arms;                           /* labels in order */
 } PrExperiment;
 
 typedef struct
@@ -50,9 +50,10 @@ typedef struct
   const char *const *only; /* "arm=NAME" or "seed=N"; may be NULL */
 } PrExperimentOptions;
 
-/* Strict: unknown keys and groups, duplicates, bad values, unknown stages, cycles, unconnected and mistyped slots, are all
- * reported at once in one MANIFEST error, a line each: "FILE:LINE: complaint; did you mean 'NAME'?". */
-PrExperiment *pr_experiment_load (const char *path, const PrRegistry *registry, const PrExperimentOptions *options, GError **error);
+/* Strict: unknown keys and groups, duplicates, bad values, unknown stages, cycles, unconnected and mistyped slots, are
+ * all reported at once in one MANIFEST error, a line each: "FILE:LINE: complaint; did you mean 'NAME'?". */
+PrExperiment *pr_experiment_load (const char *path, const PrRegistry *registry, const PrExperimentOptions *options,
+                                  GError **error);
 void pr_experiment_free (PrExperiment *experiment);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PrExperiment, pr_experiment_free)
 

@@ -1,5 +1,6 @@
 #include "config.h"
 
+#include "runtime/complaints.h"
 #include "runtime/params.h"
 #include "runtime/nearest.h"
 #include "runtime/params-text.h"
@@ -105,6 +106,7 @@ parse_paths (const char *text, const char *base)
 static char *
 set_member (void *params, const PrParamSpec *spec, const char *text, const char *base, char **ret_text)
 {
+  g_autofree char *joined = NULL;
   char **paths;
   char *string;
   gint64 integer;
@@ -158,7 +160,7 @@ set_member (void *params, const PrParamSpec *spec, const char *text, const char 
     case PR_PARAM_KIND_PATH:
       free_member (params, spec);
       *MEMBER (params, spec, const char *) = absolute (text, base);
-      *ret_text = g_strdup (*MEMBER (params, spec, const char *));
+      *ret_text = g_utf8_make_valid (*MEMBER (params, spec, const char *), -1); /* the folder may be anything */
       return NULL;
     case PR_PARAM_KIND_PATHS:
       paths = parse_paths (text, base);
@@ -166,7 +168,8 @@ set_member (void *params, const PrParamSpec *spec, const char *text, const char 
         return pr_param_range_text (spec);
       free_member (params, spec);
       *MEMBER (params, spec, const char *const *) = (const char *const *)paths;
-      *ret_text = g_strjoinv (",", paths);
+      joined = g_strjoinv (",", paths);
+      *ret_text = g_utf8_make_valid (joined, -1);
       return NULL;
     }
   return g_strdup ("a parameter of a kind that exists");
@@ -174,47 +177,26 @@ set_member (void *params, const PrParamSpec *spec, const char *text, const char 
 
 /* Complaining ------------------------------------------------------------ */
 
-static void G_GNUC_PRINTF (2, 3) complain (GPtrArray *complaints, const char *format, ...)
-{
-  va_list args;
-
-  va_start (args, format);
-  g_ptr_array_add (complaints, g_strdup_vprintf (format, args));
-  va_end (args);
-}
-
-/* The value as a message shows it, to free. */
-static char *
-shown (const char *text)
-{
-  g_autofree char *start = NULL;
-
-  if (g_utf8_strlen (text, -1) <= 60)
-    return g_strdup (text);
-  start = g_utf8_substring (text, 0, 57);
-  return g_strconcat (start, "...", NULL);
-}
-
 static void
 complain_unknown (GPtrArray *complaints, const PrStage *stage, const PrParamValue *value)
 {
   g_autofree const char **names = g_new (const char *, stage->n_params + 1);
-  g_autofree char *hint = NULL, *key = shown (value->key);
+  g_autofree char *hint = NULL, *key = pr_complaint_excerpt (value->key);
 
   for (gsize i = 0; i < stage->n_params; i++)
     names[i] = stage->params[i].name;
   hint = pr_nearest_hint (value->key, names, stage->n_params);
-  complain (complaints, "%s: stage '%s' has no parameter '%s'%s", value->where, stage->id, key, hint);
+  pr_complain (complaints, "%s: stage '%s' has no parameter '%s'%s", value->where, stage->id, key, hint);
 }
 
 static void
 complain_value (GPtrArray *complaints, const PrParamSpec *spec, const PrParamValue *value, const char *wanted)
 {
-  g_autofree char *hint = NULL, *text = shown (value->text);
+  g_autofree char *hint = NULL, *text = pr_complaint_excerpt (value->text);
 
   if (spec->kind == PR_PARAM_KIND_CHOICE)
     hint = pr_nearest_hint (value->text, spec->dflt.choice.names, g_strv_length ((char **)spec->dflt.choice.names));
-  complain (complaints, "%s: %s = %s: want %s%s", value->where, spec->name, text, wanted, hint != NULL ? hint : "");
+  pr_complain (complaints, "%s: %s = %s: want %s%s", value->where, spec->name, text, wanted, hint != NULL ? hint : "");
 }
 
 /* Files ------------------------------------------------------------------ */
@@ -240,18 +222,18 @@ append_digest (GString *text, const char *path, const PrParamSpec *spec, const P
 
       if (stat (path, &st) < 0)
         {
-          complain (complaints, "%s: %s: file '%s': %s", value->where, spec->name, path, g_strerror (errno));
+          pr_complain (complaints, "%s: %s: file '%s': %s", value->where, spec->name, path, g_strerror (errno));
           return FALSE;
         }
       if (!S_ISREG (st.st_mode))
         {
-          complain (complaints, "%s: %s: '%s' is not a file", value->where, spec->name, path);
+          pr_complain (complaints, "%s: %s: '%s' is not a file", value->where, spec->name, path);
           return FALSE;
         }
       fresh = pr_sha256_file (path, &error);
       if (fresh == NULL)
         {
-          complain (complaints, "%s: %s: %s", value->where, spec->name, error->message);
+          pr_complain (complaints, "%s: %s: %s", value->where, spec->name, error->message);
           return FALSE;
         }
       g_hash_table_insert (digests, g_strdup (path), fresh);
@@ -270,6 +252,8 @@ identify (const void *params, const PrParamSpec *spec, const Resolved *resolved,
   const char *path;
   gboolean ok = TRUE;
 
+  if (digests == NULL && (spec->kind == PR_PARAM_KIND_PATH || spec->kind == PR_PARAM_KIND_PATHS))
+    return g_strdup ("");
   switch (spec->kind)
     {
     case PR_PARAM_KIND_PATH:
@@ -352,7 +336,8 @@ pr_params_fill (const PrStage *stage, const PrParamValue *values, gsize n, const
       const char *origin = resolved[i].from != NULL ? resolved[i].from->origin : "default";
 
       if (spec->required && (resolved[i].from == NULL || resolved[i].text[0] == '\0'))
-        complain (complaints, "%s: stage '%s' needs a value for '%s': %s", missing, stage->id, spec->name, spec->help);
+        pr_complain (complaints, "%s: stage '%s' needs a value for '%s': %s", missing, stage->id, spec->name,
+                     spec->help);
       if (identity != NULL && !spec->not_in_key)
         json_object_set_new (filled.identity, spec->name, json_string (identity));
       json_object_set_new (filled.resolved, spec->name,

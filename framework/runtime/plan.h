@@ -53,8 +53,8 @@ void pr_run_plan_free (PrRunPlan *plan);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PrRunPlan, pr_run_plan_free)
 const PrNodePlan *pr_run_plan_find (const PrRunPlan *plan, const PrNode *node);
 
-/* Has what run() said of its outputs kept the promise of plan()?  PLUGIN error otherwise; a dimension that was promised
- * but never said is a broken promise too, one that nobody promised is not. */
+/* Has what run() said of its outputs kept the promise of plan()?  PLUGIN error otherwise.  A dimension that only one of
+ * the two mentions breaks nothing. */
 gboolean pr_node_plan_check (const PrNodePlan *plan, const PrDims *actual, GError **error);
 
 /* The slot of STAGE of that name and direction, or NULL. */

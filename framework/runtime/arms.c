@@ -1,0 +1,395 @@
+/* arms.c - stages, arms and --set, as the manifest and the command line say them. */
+#include "config.h"
+
+#include "runtime/build.h"
+#include "runtime/complaints.h"
+#include "runtime/nearest.h"
+#include "runtime/params.h"
+
+#include <string.h>
+
+static void
+setting_free (gpointer data)
+{
+  PrSetting *setting = data;
+
+  g_free (setting->stage);
+  g_free (setting->key);
+  g_strfreev (setting->values);
+  g_free (setting->origin);
+  g_free (setting->where);
+  g_free (setting);
+}
+
+static void
+def_free (gpointer data)
+{
+  PrStageDef *def = data;
+
+  g_free (def->name);
+  g_free (def);
+}
+
+static void
+arm_free (gpointer data)
+{
+  PrArm *arm = data;
+
+  g_ptr_array_unref (arm->pipeline);
+  g_ptr_array_unref (arm->settings);
+  g_free (arm);
+}
+
+void
+pr_build_clear (PrBuild *build)
+{
+  pr_manifest_free (build->manifest);
+  g_free (build->cwd);
+  g_clear_pointer (&build->complaints, g_ptr_array_unref);
+  g_clear_pointer (&build->digests, g_hash_table_unref);
+  g_clear_pointer (&build->stages, g_ptr_array_unref);
+  g_clear_pointer (&build->settings, g_ptr_array_unref);
+  g_clear_pointer (&build->arms, g_ptr_array_unref);
+  g_clear_error (&build->fatal);
+}
+
+const PrSetting *
+pr_build_find_set (const PrBuild *build, const char *stage, const char *key)
+{
+  for (guint i = build->settings->len; i > 0; i--)
+    {
+      const PrSetting *setting = build->settings->pdata[i - 1];
+
+      if (strcmp (setting->stage, stage) == 0 && strcmp (setting->key, key) == 0)
+        return setting;
+    }
+  return NULL;
+}
+
+const PrStageDef *
+pr_build_find_stage (const PrBuild *build, const char *name)
+{
+  for (guint i = 0; i < build->stages->len; i++)
+    {
+      const PrStageDef *def = build->stages->pdata[i];
+
+      if (strcmp (def->name, name) == 0)
+        return def;
+    }
+  return NULL;
+}
+
+/* Split "STAGE.KEY"; FALSE if it is not. */
+static gboolean
+split_key (const char *text, char **ret_stage, char **ret_key)
+{
+  const char *dot = strchr (text, '.');
+
+  if (dot == NULL || dot == text || dot[1] == '\0')
+    return FALSE;
+  *ret_stage = g_strndup (text, (gsize)(dot - text));
+  *ret_key = g_strdup (dot + 1);
+  return TRUE;
+}
+
+void
+pr_build_read_set (PrBuild *build, const char *const *set)
+{
+  build->settings = g_ptr_array_new_with_free_func (setting_free);
+  for (gsize i = 0; set != NULL && set[i] != NULL; i++)
+    {
+      const char *equals = strchr (set[i], '=');
+      g_autofree char *left = equals != NULL ? g_strstrip (g_strndup (set[i], (gsize)(equals - set[i]))) : NULL;
+      g_autofree char *shown = pr_complaint_excerpt (set[i]);
+      PrSetting *setting = g_new0 (PrSetting, 1);
+
+      if (left == NULL || !split_key (left, &setting->stage, &setting->key))
+        {
+          pr_complain (build->complaints, "--set %s: want STAGE.KEY=VALUE", shown);
+          setting_free (setting);
+          continue;
+        }
+      setting->values = g_new0 (char *, 2);
+      setting->values[0] = g_strstrip (g_strdup (equals + 1));
+      setting->origin = g_strdup ("--set");
+      setting->where = g_strdup_printf ("--set %s", shown);
+      g_ptr_array_add (build->settings, setting);
+    }
+}
+
+/* Stages ----------------------------------------------------------------- */
+
+/* "; did you mean ...?" over the manifest's stages and the plugins', to free. */
+static char *
+hint_stage (const PrBuild *build, const char *name, gboolean with_plugins)
+{
+  g_autoptr (GPtrArray) names = g_ptr_array_new ();
+
+  for (guint i = 0; i < build->manifest->groups->len; i++)
+    {
+      const PrManifestGroup *group = build->manifest->groups->pdata[i];
+
+      if (group->kind == PR_GROUP_STAGE && strcmp (group->name, name) != 0)
+        g_ptr_array_add (names, group->name);
+    }
+  for (guint i = 0; i < build->stages->len; i++)
+    g_ptr_array_add (names, ((const PrStageDef *)build->stages->pdata[i])->name);
+  for (gsize i = 0; with_plugins && i < pr_registry_n (build->registry); i++)
+    g_ptr_array_add (names, (gpointer)pr_registry_at (build->registry, i)->stage->id);
+  return pr_nearest_hint (name, (const char *const *)names->pdata, names->len);
+}
+
+/* Is KEY one that an input slot may have?  What is not about slots is left to the parameters. */
+static void
+check_slot_key (PrBuild *build, const PrStageDef *def, const char *key, const char *where)
+{
+  const PrStage *stage = def->entry->stage;
+  g_autofree const char **names = g_new (const char *, stage->n_slots + 1);
+  g_autofree char *hint = NULL, *shown = pr_complaint_excerpt (key);
+  gsize n = 0;
+
+  if (!g_str_has_prefix (key, "in."))
+    return;
+  for (gsize i = 0; i < stage->n_slots; i++)
+    if (stage->slots[i].direction == PR_SLOT_IN)
+      {
+        if (strcmp (stage->slots[i].name, key + 3) == 0)
+          return;
+        names[n++] = stage->slots[i].name;
+      }
+  hint = pr_nearest_hint (key + 3, names, n);
+  pr_complain (build->complaints, "%s: %s: stage '%s' has no such input%s", where, shown, stage->id, hint);
+}
+
+static PrStageDef *
+add_stage (PrBuild *build, const char *name, const PrManifestGroup *group, guint line)
+{
+  PrStageDef *def = g_new0 (PrStageDef, 1);
+
+  def->name = g_strdup (name);
+  def->group = group;
+  def->line = line;
+  g_ptr_array_add (build->stages, def);
+  return def;
+}
+
+static void
+read_stage (PrBuild *build, const PrManifestGroup *group)
+{
+  const char *path = build->manifest->path;
+  const PrManifestEntry *uses = pr_manifest_entry (group, "uses");
+  const char *id = uses != NULL ? uses->text : group->name;
+  PrStageDef *def;
+
+  if (strcmp (group->name, "experiment") == 0 || strcmp (group->name, "none") == 0)
+    {
+      pr_complain (build->complaints, "%s:%u: '%s' cannot be the name of a stage; it means something else", path,
+                   group->line, group->name);
+      return;
+    }
+  def = add_stage (build, group->name, group, group->line);
+  def->entry = pr_registry_find (build->registry, id);
+  if (def->entry == NULL)
+    {
+      g_autofree const char **names = g_new (const char *, pr_registry_n (build->registry) + 1);
+      g_autofree char *hint = NULL, *shown = pr_complaint_excerpt (id);
+
+      for (gsize i = 0; i < pr_registry_n (build->registry); i++)
+        names[i] = pr_registry_at (build->registry, i)->stage->id;
+      hint = pr_nearest_hint (id, names, pr_registry_n (build->registry));
+      pr_complain (build->complaints, "%s:%u: no plugin has a stage '%s'%s", path,
+                   uses != NULL ? uses->line : group->line, shown, hint);
+      return;
+    }
+  for (guint i = 0; i < group->entries->len; i++)
+    {
+      const PrManifestEntry *entry = group->entries->pdata[i];
+      g_autofree char *where = g_strdup_printf ("%s:%u", path, entry->line);
+
+      check_slot_key (build, def, entry->key, where);
+    }
+}
+
+void
+pr_build_read_stages (PrBuild *build)
+{
+  build->stages = g_ptr_array_new_with_free_func (def_free);
+  for (guint i = 0; i < build->manifest->groups->len; i++)
+    {
+      const PrManifestGroup *group = build->manifest->groups->pdata[i];
+
+      if (group->kind == PR_GROUP_STAGE)
+        read_stage (build, group);
+    }
+}
+
+/* Arms ------------------------------------------------------------------- */
+
+static void
+read_pipeline (PrBuild *build, PrArm *arm, const PrManifestEntry *entry)
+{
+  const char *path = build->manifest->path;
+  g_auto (GStrv) names = pr_manifest_split (entry->text);
+
+  arm->line = entry->line;
+  if (names[0] == NULL)
+    {
+      pr_complain (build->complaints, "%s:%u: the pipeline is empty; list stages with ';' between", path, entry->line);
+      arm->sound = FALSE;
+    }
+  for (gsize i = 0; names[i] != NULL; i++)
+    {
+      const PrStageDef *def = pr_build_find_stage (build, names[i]);
+      const PrStageEntry *known = pr_registry_find (build->registry, names[i]);
+
+      /* A stage without a group of its own: all its parameters have defaults. */
+      if (def == NULL && known != NULL)
+        {
+          PrStageDef *fresh = add_stage (build, names[i], NULL, entry->line);
+
+          fresh->entry = known;
+          def = fresh;
+        }
+      if (def == NULL)
+        {
+          g_autofree char *hint = hint_stage (build, names[i], TRUE), *shown = pr_complaint_excerpt (names[i]);
+
+          pr_complain (build->complaints, "%s:%u: there is neither a [stage %s] nor a plugin's stage of that name%s",
+                       path, entry->line, shown, hint);
+          arm->sound = FALSE;
+          continue;
+        }
+      if (g_ptr_array_find (arm->pipeline, def, NULL))
+        {
+          pr_complain (build->complaints,
+                       "%s:%u: the pipeline has '%s' twice; for two of a kind make two [stage]s with the same 'uses'",
+                       path, entry->line, names[i]);
+          arm->sound = FALSE;
+          continue;
+        }
+      if (def->entry == NULL)
+        arm->sound = FALSE;
+      g_ptr_array_add (arm->pipeline, (gpointer)def);
+    }
+}
+
+/* The values of `a; b`: none empty, none twice. */
+static void
+check_values (PrBuild *build, const PrSetting *setting)
+{
+  for (gsize i = 0; setting->values[i] != NULL; i++)
+    {
+      if (setting->values[i][0] == '\0' && setting->values[1] != NULL)
+        pr_complain (build->complaints, "%s: a value of the list is empty", setting->where);
+      for (gsize j = 0; j < i; j++)
+        if (strcmp (setting->values[i], setting->values[j]) == 0)
+          pr_complain (build->complaints, "%s: the list has the same value twice", setting->where);
+    }
+}
+
+static void
+read_override (PrBuild *build, PrArm *arm, const PrManifestEntry *entry)
+{
+  g_autofree char *where = g_strdup_printf ("%s:%u", build->manifest->path, entry->line);
+  g_autofree char *shown = pr_complaint_excerpt (entry->key);
+  g_autofree char *stage = NULL, *key = NULL;
+  const PrStageDef *def = NULL;
+  PrSetting *setting;
+
+  if (!split_key (entry->key, &stage, &key))
+    {
+      const char *const known[] = { "pipeline" };
+      g_autofree char *hint = pr_nearest_hint (entry->key, known, 1);
+
+      pr_complain (build->complaints, "%s: unknown key '%s'; an arm has 'pipeline' and STAGE.KEY%s", where, shown,
+                   hint);
+      return;
+    }
+  for (guint i = 0; i < arm->pipeline->len && def == NULL; i++)
+    if (strcmp (((const PrStageDef *)arm->pipeline->pdata[i])->name, stage) == 0)
+      def = arm->pipeline->pdata[i];
+  if (def == NULL)
+    {
+      g_autofree char *hint = hint_stage (build, stage, FALSE);
+
+      pr_complain (build->complaints, "%s: %s: this arm's pipeline has no stage '%s'%s", where, shown, stage, hint);
+      return;
+    }
+  if (def->entry == NULL)
+    return;
+  check_slot_key (build, def, key, where);
+
+  setting = g_new0 (PrSetting, 1);
+  setting->stage = g_steal_pointer (&stage);
+  setting->key = g_steal_pointer (&key);
+  setting->values = pr_manifest_split (entry->text);
+  if (setting->values[0] == NULL)
+    {
+      g_strfreev (setting->values);
+      setting->values = g_strsplit ("\n", "\n", 1); /* one empty value */
+      setting->values[0][0] = '\0';
+    }
+  setting->origin = g_strdup_printf ("arm %s:%u", arm->group->name, entry->line);
+  setting->where = g_steal_pointer (&where);
+  check_values (build, setting);
+  /* --set wins over the whole list: what is left of it would be the same run again and again. */
+  if (pr_build_find_set (build, setting->stage, setting->key) != NULL)
+    setting_free (setting);
+  else
+    g_ptr_array_add (arm->settings, setting);
+}
+
+void
+pr_build_read_arms (PrBuild *build)
+{
+  build->arms = g_ptr_array_new_with_free_func (arm_free);
+  for (guint i = 0; i < build->manifest->groups->len; i++)
+    {
+      const PrManifestGroup *group = build->manifest->groups->pdata[i];
+      const PrManifestEntry *pipeline = pr_manifest_entry (group, "pipeline");
+      PrArm *arm;
+
+      if (group->kind != PR_GROUP_ARM)
+        continue;
+      arm = g_new0 (PrArm, 1);
+      arm->group = group;
+      arm->pipeline = g_ptr_array_new ();
+      arm->settings = g_ptr_array_new_with_free_func (setting_free);
+      arm->sound = TRUE;
+      g_ptr_array_add (build->arms, arm);
+      if (pipeline == NULL)
+        {
+          pr_complain (build->complaints, "%s:%u: arm '%s' has no pipeline; add `pipeline = STAGE; STAGE; ...`",
+                       build->manifest->path, group->line, group->name);
+          arm->sound = FALSE;
+          continue;
+        }
+      read_pipeline (build, arm, pipeline);
+      for (guint j = 0; j < group->entries->len; j++)
+        if (group->entries->pdata[j] != pipeline)
+          read_override (build, arm, group->entries->pdata[j]);
+    }
+  if (build->arms->len == 0)
+    pr_complain (build->complaints, "%s:1: there is no [arm NAME]; add one with a pipeline", build->manifest->path);
+}
+
+void
+pr_build_check_set (PrBuild *build)
+{
+  for (guint i = 0; i < build->settings->len; i++)
+    {
+      const PrSetting *setting = build->settings->pdata[i];
+      const PrStageDef *def = pr_build_find_stage (build, setting->stage);
+
+      if (strcmp (setting->stage, "experiment") == 0)
+        continue;
+      if (def == NULL)
+        {
+          g_autofree char *hint = hint_stage (build, setting->stage, FALSE);
+
+          pr_complain (build->complaints, "%s: the manifest has no stage '%s'%s", setting->where, setting->stage, hint);
+        }
+      else if (def->entry != NULL)
+        check_slot_key (build, def, setting->key, setting->where);
+    }
+}

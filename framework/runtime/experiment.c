@@ -1,0 +1,289 @@
+#include "config.h"
+
+#include "runtime/build.h"
+#include "runtime/complaints.h"
+#include "runtime/params.h"
+#include "runtime/plan.h"
+
+#include <string.h>
+
+static void
+node_free (gpointer data)
+{
+  PrNode *node = data;
+  PrParams params = { node->params, node->resolved, node->identity };
+
+  pr_params_clear (node->entry->stage, &params);
+  g_free (node->name);
+  g_free (node->edges);
+  g_free (node);
+}
+
+static void
+run_free (gpointer data)
+{
+  PrRunSpec *run = data;
+
+  g_free (run->arm);
+  g_ptr_array_unref (run->nodes);
+  g_free (run);
+}
+
+void
+pr_experiment_free (PrExperiment *experiment)
+{
+  if (experiment == NULL)
+    return;
+  g_free (experiment->name);
+  g_free (experiment->question);
+  g_free (experiment->metric);
+  g_free (experiment->baseline);
+  g_free (experiment->path);
+  g_free (experiment->text);
+  g_ptr_array_unref (experiment->runs);
+  g_ptr_array_unref (experiment->arms);
+  g_free (experiment);
+}
+
+/* Runs -------------------------------------------------------------------- */
+
+/* "pause", or "pause[pause-sft.k=3]". */
+static char *
+label (const PrVariant *variant)
+{
+  GString *text = g_string_new (variant->arm->group->name);
+  const char *separator = "[";
+
+  for (guint i = 0; i < variant->arm->settings->len; i++)
+    {
+      const PrSetting *setting = variant->arm->settings->pdata[i];
+
+      if (setting->values[1] == NULL)
+        continue;
+      g_string_append_printf (text, "%s%s.%s=%s", separator, setting->stage, setting->key,
+                              setting->values[variant->choice[i]]);
+      separator = ",";
+    }
+  if (separator[0] == ',')
+    g_string_append_c (text, ']');
+  return g_string_free (text, FALSE);
+}
+
+static void
+add_value (GArray *values, const char *key, const char *text, const char *origin, const char *where, const char *base)
+{
+  const PrParamValue value = { key, text, origin, where, base };
+
+  if (!g_str_has_prefix (key, "in."))
+    g_array_append_val (values, value);
+}
+
+/* All that was said of the parameters of DEF, in rising order of rank.  VARIANT may be NULL.  STRINGS owns some of it.
+ */
+static GArray *
+collect_values (const PrBuild *build, const PrVariant *variant, const PrStageDef *def, GPtrArray *strings)
+{
+  GArray *values = g_array_new (FALSE, FALSE, sizeof (PrParamValue));
+  const char *dir = build->manifest->dir;
+
+  for (guint i = 0; def->group != NULL && i < def->group->entries->len; i++)
+    {
+      const PrManifestEntry *entry = def->group->entries->pdata[i];
+      char *origin = g_strdup_printf ("manifest:%u", entry->line);
+      char *where = g_strdup_printf ("%s:%u", build->manifest->path, entry->line);
+
+      g_ptr_array_add (strings, origin);
+      g_ptr_array_add (strings, where);
+      if (strcmp (entry->key, "uses") != 0)
+        add_value (values, entry->key, entry->text, origin, where, dir);
+    }
+  for (guint i = 0; variant != NULL && i < variant->arm->settings->len; i++)
+    {
+      const PrSetting *setting = variant->arm->settings->pdata[i];
+
+      if (strcmp (setting->stage, def->name) == 0)
+        add_value (values, setting->key, setting->values[variant->choice[i]], setting->origin, setting->where, dir);
+    }
+  for (guint i = 0; i < build->settings->len; i++)
+    {
+      const PrSetting *setting = build->settings->pdata[i];
+
+      if (strcmp (setting->stage, def->name) == 0)
+        add_value (values, setting->key, setting->values[0], setting->origin, setting->where, build->cwd);
+    }
+  return values;
+}
+
+/* Let the stage check its parameters against each other. */
+static void
+validate (PrBuild *build, const PrStageDef *def, const void *params, const char *where)
+{
+  g_autoptr (GError) raised = NULL, checked = NULL;
+  gboolean ok;
+
+  if (def->entry->stage->validate == NULL || build->fatal != NULL)
+    return;
+  ok = def->entry->stage->validate (params, &raised);
+  if (pr_stage_check_result (def->entry, def->name, "validate", ok, g_steal_pointer (&raised), &checked))
+    return;
+  if (g_error_matches (checked, PR_ERROR, PR_ERROR_MANIFEST))
+    pr_complain (build->complaints, "%s: %s", where, checked->message);
+  else
+    build->fatal = g_steal_pointer (&checked);
+}
+
+/* Fill and validate the parameters; TOUCH: look at the files they name. */
+static gboolean
+fill (PrBuild *build, const PrVariant *variant, const PrStageDef *def, gboolean touch, PrParams *ret)
+{
+  g_autoptr (GPtrArray) strings = g_ptr_array_new_with_free_func (g_free);
+  g_autoptr (GArray) values = collect_values (build, variant, def, strings);
+  g_autofree char *where = g_strdup_printf ("%s:%u", build->manifest->path, def->line);
+
+  if (!pr_params_fill (def->entry->stage, (const PrParamValue *)(void *)values->data, values->len, where,
+                       touch ? build->digests : NULL, build->complaints, ret))
+    return FALSE;
+  validate (build, def, ret->params, where);
+  return TRUE;
+}
+
+static PrRunSpec *
+build_run (PrBuild *build, const PrVariant *variant, guint64 seed)
+{
+  PrRunSpec *run = g_new0 (PrRunSpec, 1);
+
+  run->arm = label (variant);
+  run->seed = seed;
+  run->nodes = g_ptr_array_new_with_free_func (node_free);
+  for (guint i = 0; i < variant->arm->pipeline->len; i++)
+    {
+      PrStageDef *def = variant->arm->pipeline->pdata[i];
+      PrParams params = { 0 };
+      PrNode *node;
+
+      if (def->entry == NULL)
+        continue;
+      def->built = TRUE;
+      node = g_new0 (PrNode, 1);
+      node->name = g_strdup (def->name);
+      node->entry = def->entry;
+      fill (build, variant, def, TRUE, &params);
+      node->params = params.params;
+      node->resolved = params.resolved;
+      node->identity = params.identity;
+      if (variant->arm->sound)
+        pr_build_wire (build, variant, def, run->nodes, node);
+      g_ptr_array_add (run->nodes, node);
+    }
+  return run;
+}
+
+/* The next choice, last list fastest, as one reads; FALSE after the last. */
+static gboolean
+next_choice (const PrArm *arm, guint *choice)
+{
+  for (guint i = arm->settings->len; i > 0; i--)
+    {
+      const PrSetting *setting = arm->settings->pdata[i - 1];
+
+      if (setting->values[++choice[i - 1]] != NULL)
+        return TRUE;
+      choice[i - 1] = 0;
+    }
+  return FALSE;
+}
+
+static guint64
+count_runs (const PrArm *arm, guint n_seeds)
+{
+  guint64 n = n_seeds;
+
+  for (guint i = 0; i < arm->settings->len && n <= PR_RUNS_MAX; i++)
+    n *= g_strv_length (((const PrSetting *)arm->settings->pdata[i])->values);
+  return n;
+}
+
+/* All of it --------------------------------------------------------------- */
+
+static void
+build_runs (PrBuild *build, PrExperiment *experiment, const GArray *seeds)
+{
+  guint64 total = 0;
+
+  for (guint i = 0; i < build->arms->len; i++)
+    total += count_runs (build->arms->pdata[i], seeds->len);
+  if (total > PR_RUNS_MAX)
+    {
+      pr_complain (build->complaints, "%s:1: the arms' lists and the seeds make more than %d runs",
+                   build->manifest->path, PR_RUNS_MAX);
+      return;
+    }
+  for (guint i = 0; i < build->arms->len; i++)
+    {
+      const PrArm *arm = build->arms->pdata[i];
+      g_autofree guint *choice = g_new0 (guint, arm->settings->len + 1);
+      const PrVariant variant = { arm, choice };
+
+      do
+        {
+          g_ptr_array_add (experiment->arms, label (&variant));
+          for (guint j = 0; j < seeds->len; j++)
+            g_ptr_array_add (experiment->runs, build_run (build, &variant, g_array_index (seeds, guint64, j)));
+        }
+      while (next_choice (arm, choice));
+    }
+}
+
+/* What no arm uses must be sound too, but its files may be missing. */
+static void
+check_unused (PrBuild *build)
+{
+  for (guint i = 0; i < build->stages->len; i++)
+    {
+      const PrStageDef *def = build->stages->pdata[i];
+      PrParams params = { 0 };
+
+      if (!def->built && def->entry != NULL && fill (build, NULL, def, FALSE, &params))
+        pr_params_clear (def->entry->stage, &params);
+    }
+}
+
+PrExperiment *
+pr_experiment_load (const char *path, const PrRegistry *registry, const PrExperimentOptions *options, GError **error)
+{
+  PrBuild build = { .registry = registry };
+  g_autoptr (PrExperiment) experiment = g_new0 (PrExperiment, 1);
+  g_autoptr (GArray) seeds = NULL;
+  gboolean ok = FALSE;
+
+  experiment->runs = g_ptr_array_new_with_free_func (run_free);
+  experiment->arms = g_ptr_array_new_with_free_func (g_free);
+  build.complaints = pr_complaints_new ();
+  build.manifest = pr_manifest_load (path, build.complaints, error);
+  if (build.manifest == NULL)
+    {
+      pr_build_clear (&build);
+      return NULL;
+    }
+  build.cwd = g_get_current_dir ();
+  build.digests = pr_params_digests_new ();
+  pr_build_read_set (&build, options != NULL ? options->set : NULL);
+  pr_build_read_experiment (&build, experiment);
+  seeds = pr_build_read_seeds (&build);
+  pr_build_read_stages (&build);
+  pr_build_read_arms (&build);
+  pr_build_check_set (&build);
+  build_runs (&build, experiment, seeds);
+  check_unused (&build);
+  pr_build_read_baseline (&build, experiment);
+  pr_build_apply_only (&build, experiment, seeds, options != NULL ? options->only : NULL);
+
+  if (build.fatal != NULL)
+    g_propagate_error (error, g_steal_pointer (&build.fatal));
+  else if (build.complaints->len > 0)
+    pr_complaints_to_error (build.complaints, path, error);
+  else
+    ok = TRUE;
+  pr_build_clear (&build);
+  return ok ? g_steal_pointer (&experiment) : NULL;
+}
