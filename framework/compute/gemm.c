@@ -58,6 +58,12 @@ pr_gemm (gboolean trans_a, gboolean trans_b, gint64 m, gint64 n, gint64 k, float
   if (m <= 0 || n <= 0)
     return;
   blas_init ();
+  if (pr_threads_inside ())
+    {
+      /* Already one of many tiles: a single call packs each operand once. */
+      g.tile_rows = m;
+      g.tile_columns = n;
+    }
   g.n_column_tiles = (n + g.tile_columns - 1) / g.tile_columns;
   pr_parallel ((gsize) ((m + g.tile_rows - 1) / g.tile_rows * g.n_column_tiles), compute_tile, &g);
 }

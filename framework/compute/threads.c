@@ -2,24 +2,35 @@
 
 #include <pauserec/threads.h>
 
+#define MAX_THREADS 1024
+#define SPINS 20000 /* about a millisecond: longer than the serial work between two loops of a training step */
+
 /* One loop at a time; workers wait for the next with a short spin, then sleep. */
-typedef struct
+static struct
 {
   PrTileFunc f;
   gpointer ctx;
   gsize n;
-  gsize next;    /* atomic: first tile nobody took */
-  guint running; /* under the lock: workers still in this loop */
-  guint64 round;
-} Loop;
+  guint workers; /* who takes part: those with a smaller number */
+} loop;
 
-static guint n_threads = 1;
+static guint n_threads = 1, n_started = 1;
+static gsize next;     /* atomic: first tile nobody took */
+static guint running;  /* atomic: workers still in this loop */
+static guint64 round_; /* atomic: number of the loop; a change publishes LOOP */
 static GMutex lock;
 static GCond wake, done;
-static Loop loop;
 static GMutex user; /* one pr_parallel() at a time */
 static _Thread_local gboolean inside;
 static _Thread_local guint self;
+
+static inline void
+relax (void)
+{
+#if defined(__x86_64__)
+  __builtin_ia32_pause ();
+#endif
+}
 
 static void
 take_tiles (guint worker)
@@ -28,7 +39,7 @@ take_tiles (guint worker)
 
   inside = TRUE;
   self = worker;
-  while ((tile = __atomic_fetch_add (&loop.next, 1, __ATOMIC_RELAXED)) < loop.n)
+  while ((tile = __atomic_fetch_add (&next, 1, __ATOMIC_RELAXED)) < loop.n)
     loop.f (loop.ctx, tile, worker);
   inside = FALSE;
 }
@@ -41,17 +52,25 @@ work (gpointer data)
 
   for (;;)
     {
-      for (int spin = 0; spin < 20000 && __atomic_load_n (&loop.round, __ATOMIC_ACQUIRE) == seen; spin++)
-        __builtin_ia32_pause ();
+      guint64 now;
+
+      for (int spin = 0; spin < SPINS && __atomic_load_n (&round_, __ATOMIC_ACQUIRE) == seen; spin++)
+        relax ();
       g_mutex_lock (&lock);
-      while (loop.round == seen)
+      while ((now = __atomic_load_n (&round_, __ATOMIC_ACQUIRE)) == seen)
         g_cond_wait (&wake, &lock);
-      seen = loop.round;
+      seen = now;
+      /* Not taking part, the next loop may begin at any time: LOOP is read under the lock. */
+      if (worker >= loop.workers)
+        {
+          g_mutex_unlock (&lock);
+          continue;
+        }
       g_mutex_unlock (&lock);
 
       take_tiles (worker);
 
-      if (__atomic_sub_fetch (&loop.running, 1, __ATOMIC_ACQ_REL) == 0)
+      if (__atomic_sub_fetch (&running, 1, __ATOMIC_ACQ_REL) == 0)
         {
           g_mutex_lock (&lock);
           g_cond_signal (&done);
@@ -64,14 +83,11 @@ work (gpointer data)
 void
 pr_threads_set (guint n)
 {
-  static guint started = 1;
-
   g_return_if_fail (n >= 1);
   g_mutex_lock (&user);
-  g_assert (started == 1 || n == started || n == 1);
-  n_threads = n;
-  for (; started < n; started++)
-    g_thread_unref (g_thread_new ("pr-worker", work, GUINT_TO_POINTER (started)));
+  n_threads = MIN (n, MAX_THREADS);
+  for (; n_started < n_threads; n_started++)
+    g_thread_unref (g_thread_new ("pr-worker", work, GUINT_TO_POINTER (n_started)));
   g_mutex_unlock (&user);
 }
 
@@ -81,6 +97,25 @@ pr_threads_get (void)
   return n_threads;
 }
 
+gboolean
+pr_threads_inside (void)
+{
+  return inside;
+}
+
+static void
+run_serially (gsize n, PrTileFunc f, gpointer ctx)
+{
+  gboolean was = inside;
+  guint worker = inside ? self : 0;
+
+  inside = TRUE;
+  self = worker;
+  for (gsize tile = 0; tile < n; tile++)
+    f (ctx, tile, worker);
+  inside = was;
+}
+
 void
 pr_parallel (gsize n, PrTileFunc f, gpointer ctx)
 {
@@ -88,30 +123,28 @@ pr_parallel (gsize n, PrTileFunc f, gpointer ctx)
     return;
   if (inside || n_threads == 1 || n == 1)
     {
-      gboolean was = inside;
-      guint worker = inside ? self : 0;
-
-      inside = TRUE;
-      self = worker;
-      for (gsize tile = 0; tile < n; tile++)
-        f (ctx, tile, worker);
-      inside = was;
+      run_serially (n, f, ctx);
       return;
     }
 
   g_mutex_lock (&user);
   g_mutex_lock (&lock);
-  loop = (Loop) { .f = f, .ctx = ctx, .n = n, .running = n_threads - 1, .round = loop.round };
-  __atomic_store_n (&loop.round, loop.round + 1, __ATOMIC_RELEASE);
+  loop.f = f;
+  loop.ctx = ctx;
+  loop.n = n;
+  loop.workers = n_threads;
+  __atomic_store_n (&next, 0, __ATOMIC_RELAXED);
+  __atomic_store_n (&running, n_threads - 1, __ATOMIC_RELAXED);
+  __atomic_store_n (&round_, round_ + 1, __ATOMIC_RELEASE);
   g_cond_broadcast (&wake);
   g_mutex_unlock (&lock);
 
   take_tiles (0);
 
-  for (int spin = 0; spin < 20000 && __atomic_load_n (&loop.running, __ATOMIC_ACQUIRE) != 0; spin++)
-    __builtin_ia32_pause ();
+  for (int spin = 0; spin < SPINS && __atomic_load_n (&running, __ATOMIC_ACQUIRE) != 0; spin++)
+    relax ();
   g_mutex_lock (&lock);
-  while (__atomic_load_n (&loop.running, __ATOMIC_ACQUIRE) != 0)
+  while (__atomic_load_n (&running, __ATOMIC_ACQUIRE) != 0)
     g_cond_wait (&done, &lock);
   g_mutex_unlock (&lock);
   g_mutex_unlock (&user);

@@ -10,8 +10,8 @@
 
 G_BEGIN_DECLS
 
-/* Threads used by pr_parallel (the caller's included); 1 until set.  Set once, before any loop;
- * the program does it from --threads (default: online CPUs). */
+/* Threads used by pr_parallel (the caller's included); 1 until set.  Not from inside a loop.
+ * The program does it from --threads (default: online CPUs). */
 void pr_threads_set (guint n);
 guint pr_threads_get (void);
 
@@ -20,6 +20,8 @@ guint pr_threads_get (void);
  * Nested calls run serially on the calling thread, with its own worker number. */
 typedef void (*PrTileFunc) (gpointer ctx, gsize tile, guint worker);
 void pr_parallel (gsize n, PrTileFunc f, gpointer ctx);
+/* Whether the caller runs inside a tile. */
+gboolean pr_threads_inside (void);
 
 G_END_DECLS
 

@@ -1,0 +1,351 @@
+/* The model against a second implementation in double precision: losses, hidden states and, by finite differences of
+ * the second implementation, the gradient of every kind of weight. */
+#include "pr-check.h"
+
+#include "reference.h"
+
+#include <pauserec/rng.h>
+#include <pauserec/threads.h>
+
+/* Single precision against double through a few layers. */
+#define VALUE_TOLERANCE 2e-5
+/* Gradients are compared relative to the largest of their tensor. */
+#define GRADIENT_TOLERANCE 2e-4
+
+typedef struct
+{
+  PrLmConfig config;
+  PrLmLayout *layout;
+  float *weights;
+  double *exact; /* the same weights in double */
+  gint32 *tokens, *offsets, *sources, *targets;
+  PrChunk chunk;
+} Case;
+
+static const PrLmConfig tiny = { .family = PR_LM_QWEN3, .vocab = 37, .hidden = 24, .layers = 3, .heads = 4, .kv_heads = 2,
+                                 .head_dim = 6, .ffn = 20, .max_positions = 64, .rope_theta = 1e4, .rms_eps = 1e-6 };
+
+/* Sequences of the lengths given (0-terminated); every position but each third is a target. */
+static Case
+case_new (const PrLmConfig *config, const gint32 *lengths)
+{
+  Case k = { .config = *config, .layout = pr_lm_layout_new (config) };
+  PrRng rng = pr_rng_new (7, "check-model");
+  gint32 rows = 0;
+  gsize n = 0;
+
+  k.weights = g_new0 (float, k.layout->size);
+  k.exact = g_new0 (double, k.layout->size);
+  for (gsize t = 0; t < k.layout->n_tensors; t++)
+    {
+      const PrLmTensor *tensor = &k.layout->tensors[t];
+      gint64 size = tensor->rows * MAX (tensor->columns, 1);
+      gboolean norm = tensor->columns == 0 && strstr (tensor->name, "bias") == NULL;
+
+      for (gint64 i = tensor->offset; i < tensor->offset + size; i++)
+        k.exact[i] = k.weights[i] = (float) ((norm ? 1 : 0) + 0.25 * pr_rng_normal (rng, 0, (guint64) i));
+    }
+  while (lengths[n] != 0)
+    rows += lengths[n++];
+  k.offsets = g_new0 (gint32, n + 1);
+  k.tokens = g_new (gint32, rows);
+  k.sources = g_new (gint32, rows);
+  k.targets = g_new (gint32, rows);
+  for (gsize s = 0; s < n; s++)
+    k.offsets[s + 1] = k.offsets[s] + lengths[s];
+  for (gint32 i = 0; i < rows; i++)
+    k.tokens[i] = (gint32) pr_rng_below (rng, 1, (guint64) i, (guint64) config->vocab);
+  k.chunk = (PrChunk){ k.tokens, k.offsets, n, k.sources, k.targets, 0 };
+  for (gint32 i = 0; i < rows; i++)
+    if (i % 3 != 1)
+      {
+        k.sources[k.chunk.n_targets] = i;
+        k.targets[k.chunk.n_targets++] = (gint32) pr_rng_below (rng, 2, (guint64) i, (guint64) config->vocab);
+      }
+  return k;
+}
+
+static void
+case_clear (Case *k)
+{
+  pr_lm_layout_free (k->layout);
+  g_free (k->weights);
+  g_free (k->exact);
+  g_free (k->tokens);
+  g_free (k->offsets);
+  g_free (k->sources);
+  g_free (k->targets);
+}
+
+static void
+check_values (const PrLmConfig *config, const gint32 *lengths)
+{
+  Case k = case_new (config, lengths);
+  gint64 rows = k.offsets[k.chunk.n_sequences];
+  g_autofree float *losses = g_new (float, k.chunk.n_targets), *hidden = g_new (float, rows * config->hidden);
+  g_autofree double *ref = g_new (double, k.chunk.n_targets), *ref_hidden = g_new (double, rows * config->hidden);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (PrModel) model = pr_model_new (config, rows, FALSE, &error);
+
+  ck_assert_no_error (error);
+  ref_losses (config, k.layout, k.exact, &k.chunk, NULL, ref, ref_hidden);
+  pr_model_losses (model, k.weights, &k.chunk, losses);
+  pr_model_hidden (model, k.weights, &k.chunk, hidden);
+  for (gsize i = 0; i < k.chunk.n_targets; i++)
+    ck_assert_double_eq_tol (losses[i], ref[i], VALUE_TOLERANCE * 10);
+  for (gint64 i = 0; i < rows * config->hidden; i++)
+    ck_assert_double_eq_tol (hidden[i], ref_hidden[i], VALUE_TOLERANCE * 10);
+  case_clear (&k);
+}
+
+START_TEST (values_agree_in_every_family)
+{
+  const gint32 lengths[] = { 5, 1, 9, 2, 0 };
+  PrLmConfig config = tiny;
+
+  for (config.family = PR_LM_QWEN3; config.family <= PR_LM_LLAMA; config.family++)
+    check_values (&config, lengths);
+}
+END_TEST
+
+/* Sizes that fill vectors, several tiles, a sequence longer than a tile and more targets than a group of the head. */
+START_TEST (values_agree_beyond_one_tile)
+{
+  const gint32 lengths[] = { 200, 130, 300, 1, 50, 900, 0 };
+  PrLmConfig config = tiny;
+
+  config.layers = 1;
+  config.hidden = 32;
+  config.head_dim = 16;
+  config.kv_heads = 1;
+  check_values (&config, lengths);
+}
+END_TEST
+
+/* Gradient of scale x sum of losses at index I by central differences in double. */
+static double
+slope (Case *k, const PrBackward *b, gint64 i)
+{
+  const double step = 1e-5;
+  g_autofree double *losses = g_new (double, k->chunk.n_targets);
+  double keep = k->exact[i], up, down;
+
+  k->exact[i] = keep + step;
+  up = ref_losses (&k->config, k->layout, k->exact, &k->chunk, b, losses, NULL);
+  k->exact[i] = keep - step;
+  down = ref_losses (&k->config, k->layout, k->exact, &k->chunk, b, losses, NULL);
+  k->exact[i] = keep;
+  return b->scale * (up - down) / (2 * step);
+}
+
+static float
+largest (const float *x, gint64 n)
+{
+  float max = 0;
+
+  for (gint64 i = 0; i < n; i++)
+    max = MAX (max, fabsf (x[i]));
+  return max;
+}
+
+/* Some elements of every tensor. */
+static void
+check_gradients (const PrLmConfig *config, const gint32 *lengths, PrBackward b)
+{
+  Case k = case_new (config, lengths);
+  g_autofree float *grads = g_new0 (float, k.layout->size);
+  g_autofree double *losses = g_new (double, k.chunk.n_targets);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (PrModel) model = pr_model_new (config, k.offsets[k.chunk.n_sequences], TRUE, &error);
+  PrRng rng = pr_rng_new (1, "elements");
+  double sum, ref;
+
+  ck_assert_no_error (error);
+  sum = pr_model_train (model, k.weights, grads, &k.chunk, &b);
+  ref = ref_losses (config, k.layout, k.exact, &k.chunk, &b, losses, NULL);
+  ck_assert_double_eq_tol (sum, ref, VALUE_TOLERANCE * fabs (ref));
+  for (gsize t = 0; t < k.layout->n_tensors; t++)
+    {
+      const PrLmTensor *tensor = &k.layout->tensors[t];
+      gint64 size = tensor->rows * MAX (tensor->columns, 1);
+      double max = largest (grads + tensor->offset, size);
+
+      ck_assert_msg (max > 0, "no gradient for %s", tensor->name);
+      for (guint64 e = 0; e < 6; e++)
+        {
+          gint64 i = tensor->offset + (gint64) pr_rng_below (rng, t, e, (guint64) size);
+          double expected = slope (&k, &b, i);
+
+          ck_assert_msg (fabs (grads[i] - expected) <= GRADIENT_TOLERANCE * max, "%s: %g instead of %g, largest %g",
+                         tensor->name, grads[i], expected, max);
+        }
+    }
+  case_clear (&k);
+}
+
+START_TEST (gradients_are_slopes_in_every_family)
+{
+  const gint32 lengths[] = { 5, 1, 8, 0 };
+  PrLmConfig config = tiny;
+
+  for (config.family = PR_LM_QWEN3; config.family <= PR_LM_LLAMA; config.family++)
+    check_gradients (&config, lengths, (PrBackward){ .scale = 0.5f });
+}
+END_TEST
+
+START_TEST (gradients_are_slopes_with_dropout)
+{
+  const gint32 lengths[] = { 6, 7, 0 };
+
+  check_gradients (&tiny, lengths,
+                   (PrBackward){ .scale = 1, .dropout = 0.3f, .dropout_seed = 5, .dropout_step = 3, .first_row = 1000 });
+}
+END_TEST
+
+/* Sequences long enough for several blocks of queries, 1, 2 and 4 query heads a group. */
+START_TEST (gradients_are_slopes_for_every_grouping)
+{
+  const gint32 lengths[] = { 23, 3, 0 };
+  PrLmConfig config = tiny;
+
+  config.layers = 1;
+  for (config.kv_heads = 1; config.kv_heads <= 4; config.kv_heads *= 2)
+    check_gradients (&config, lengths, (PrBackward){ .scale = 1 });
+}
+END_TEST
+
+/* One row's gradient must be that of the full backward, whether reached as an input or through the head. */
+START_TEST (listed_rows_get_their_full_gradient)
+{
+  const gint32 lengths[] = { 9, 4, 30, 0 };
+  Case k = case_new (&tiny, lengths);
+  const gint32 listed[] = { 36, k.tokens[2], k.targets[4] };
+  g_autofree float *all = g_new0 (float, k.layout->size), *rows = g_new0 (float, 3 * tiny.hidden);
+  g_autoptr (PrModel) model = pr_model_new (&tiny, 43, TRUE, NULL);
+  PrBackward b = { .scale = 0.1f, .dropout = 0.1f };
+
+  pr_model_train (model, k.weights, all, &k.chunk, &b);
+  b.rows = listed;
+  b.n_rows = 3;
+  pr_model_train (model, k.weights, rows, &k.chunk, &b);
+  for (gsize i = 0; i < 3; i++)
+    for (gint32 e = 0; e < tiny.hidden; e++)
+      ck_assert_double_eq_tol (rows[(gint32) i * tiny.hidden + e], all[k.layout->embedding + listed[i] * tiny.hidden + e], 2e-6);
+  case_clear (&k);
+}
+END_TEST
+
+/* Cutting a batch into chunks changes rounding only. */
+START_TEST (chunks_add_up)
+{
+  const gint32 lengths[] = { 9, 4, 30, 11, 0 };
+  Case k = case_new (&tiny, lengths);
+  g_autofree float *whole = g_new0 (float, k.layout->size), *parts = g_new0 (float, k.layout->size);
+  g_autoptr (PrModel) model = pr_model_new (&tiny, 54, TRUE, NULL);
+  PrBackward b = { .scale = 0.1f, .dropout = 0.2f, .dropout_seed = 9 };
+  gsize target = 0;
+
+  pr_model_train (model, k.weights, whole, &k.chunk, &b);
+  for (gsize s = 0; s < 4; s++)
+    {
+      const gint32 offsets[] = { 0, lengths[s] };
+      gint32 sources[30];
+      PrChunk part = { k.tokens + k.offsets[s], offsets, 1, sources, k.targets + target, 0 };
+
+      while (target < k.chunk.n_targets && k.sources[target] < k.offsets[s + 1])
+        sources[part.n_targets++] = k.sources[target++] - k.offsets[s];
+      b.first_row = (guint64) k.offsets[s];
+      pr_model_train (model, k.weights, parts, &part, &b);
+    }
+  for (gint64 i = 0; i < k.layout->size; i++)
+    ck_assert_double_eq_tol (parts[i], whole[i], 1e-5);
+  case_clear (&k);
+}
+END_TEST
+
+/* The same bytes for 1, 2 and 3 threads, over several tiles and groups. */
+START_TEST (threads_do_not_change_bits)
+{
+  gint32 lengths[40] = { 0 };
+  PrLmConfig config = tiny;
+  Case k;
+  g_autofree float *grads[3] = { NULL, NULL, NULL };
+  double sums[3];
+  PrBackward b = { .scale = 0.1f, .dropout = 0.2f };
+
+  for (gsize i = 0; i < 39; i++)
+    lengths[i] = (gint32) (20 + i * 7 % 90);
+  config.hidden = 64;
+  config.ffn = 500;
+  k = case_new (&config, lengths);
+  for (guint t = 0; t < 3; t++)
+    {
+      g_autoptr (PrModel) model = pr_model_new (&config, k.offsets[39], TRUE, NULL);
+
+      pr_threads_set (t + 1);
+      grads[t] = g_new0 (float, k.layout->size);
+      sums[t] = pr_model_train (model, k.weights, grads[t], &k.chunk, &b);
+      ck_assert_mem_eq (grads[0], grads[t], sizeof (float) * (gsize) k.layout->size);
+      ck_assert_mem_eq (&sums[0], &sums[t], sizeof (double));
+    }
+  for (guint t = 0; t < 3; t++)
+    g_clear_pointer (&grads[t], g_free);
+  case_clear (&k);
+}
+END_TEST
+
+START_TEST (gradient_descent_learns_by_heart)
+{
+  const gint32 lengths[] = { 12, 12, 0 };
+  Case k = case_new (&tiny, lengths);
+  g_autofree float *grads = g_new (float, k.layout->size);
+  g_autoptr (PrModel) model = pr_model_new (&tiny, 24, TRUE, NULL);
+  PrBackward b = { .scale = 1.0f / (float) k.chunk.n_targets };
+  double first = 0, last = 0;
+
+  for (int step = 0; step < 150; step++)
+    {
+      memset (grads, 0, sizeof (float) * (gsize) k.layout->size);
+      last = pr_model_train (model, k.weights, grads, &k.chunk, &b) / (double) k.chunk.n_targets;
+      first = step == 0 ? last : first;
+      for (gint64 i = 0; i < k.layout->size; i++)
+        k.weights[i] -= 0.05f * grads[i];
+    }
+  ck_assert_double_gt (first, 2.0);
+  ck_assert_double_lt (last, 0.05);
+  case_clear (&k);
+}
+END_TEST
+
+START_TEST (impossible_sizes_are_an_error)
+{
+  PrLmConfig config = tiny;
+  g_autoptr (GError) error = NULL;
+
+  config.ffn = G_MAXINT32;
+  config.layers = 1000;
+  ck_assert_ptr_null (pr_model_new (&config, 1 << 20, TRUE, &error));
+  ck_assert_pr_error (error, PR_ERROR_IO, "chunk_tokens");
+}
+END_TEST
+
+int
+main (void)
+{
+  Suite *suite = suite_create ("model");
+  TCase *tc = tcase_create ("model");
+
+  tcase_set_timeout (tc, 120);
+  tcase_add_test (tc, values_agree_in_every_family);
+  tcase_add_test (tc, values_agree_beyond_one_tile);
+  tcase_add_test (tc, gradients_are_slopes_in_every_family);
+  tcase_add_test (tc, gradients_are_slopes_with_dropout);
+  tcase_add_test (tc, gradients_are_slopes_for_every_grouping);
+  tcase_add_test (tc, listed_rows_get_their_full_gradient);
+  tcase_add_test (tc, chunks_add_up);
+  tcase_add_test (tc, threads_do_not_change_bits);
+  tcase_add_test (tc, gradient_descent_learns_by_heart);
+  tcase_add_test (tc, impossible_sizes_are_an_error);
+  suite_add_tcase (suite, tc);
+  return pr_check_main (suite);
+}
