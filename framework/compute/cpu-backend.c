@@ -9,6 +9,7 @@
 
 #define TILE_ROWS 256      /* a tile's activations of one operation stay in the second cache */
 #define FLAT_TILE 65536    /* elements a tile of adamw, squared_norm and zero */
+#define DOT_TILE 16        /* rows a tile of gather_dot */
 #define COLUMN_TILE 64     /* columns a tile of embedding_backward */
 
 const PrCpuKernels *const pr_cpu_all[] = {
@@ -170,6 +171,36 @@ cpu_embedding_backward (gint64 rows, gint64 n, const gint32 *index, const float 
   pr_parallel ((gsize) ((n + COLUMN_TILE - 1) / COLUMN_TILE), embedding_tile, &f);
 }
 
+typedef struct
+{
+  gint64 rows, n;
+  const gsize *first;
+  const float *x, *table;
+  const gint32 *index;
+  float *y;
+} GatherDot;
+
+static void
+gather_dot_tile (gpointer ctx, gsize tile, guint worker)
+{
+  GatherDot *g = ctx;
+  const PrCpuKernels *k = pr_cpu_kernels ();
+  gint64 from = (gint64) tile * DOT_TILE, to = MIN (from + DOT_TILE, g->rows);
+
+  (void) worker;
+  for (gint64 r = from; r < to; r++)
+    for (gsize j = g->first[r]; j < g->first[r + 1]; j++)
+      g->y[j] = k->dot (g->n, g->x + r * g->n, g->table + g->index[j] * g->n);
+}
+
+static void
+cpu_gather_dot (gint64 rows, gint64 n, const gsize *first, const float *x, const gint32 *index, const float *table, float *y)
+{
+  GatherDot g = { rows, n, first, x, table, index, y };
+
+  pr_parallel ((gsize) ((rows + DOT_TILE - 1) / DOT_TILE), gather_dot_tile, &g);
+}
+
 static PrBackend cpu = {
   .tile_rows = TILE_ROWS,
   .alloc = cpu_alloc,
@@ -186,6 +217,7 @@ static PrBackend cpu = {
   .embedding_forward = cpu_embedding_forward,
   .embedding_backward = cpu_embedding_backward,
   .scatter = cpu_scatter,
+  .gather_dot = cpu_gather_dot,
   .adamw = cpu_adamw,
   .squared_norm = cpu_squared_norm,
 };

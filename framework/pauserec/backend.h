@@ -6,7 +6,7 @@
  * Memory.  `float *` arguments are backend memory (alloc) unless marked "host".  Matrices are row-major; a stride is the
  * distance of two rows in floats; without a stride rows are adjacent.  Arguments may alias only where said.
  *
- * Who parallelises.  gemm, embedding_backward, adamw, squared_norm and zero use all threads themselves.  All others work on
+ * Who parallelises.  gemm, embedding_backward, gather_dot, adamw, squared_norm and zero use all threads themselves.  All others work on
  * the calling thread: callers cut their rows into tiles of about tile_rows and hand them to parallel(), inside which every
  * operation is serial.  A backend with parallelism of its own says tile_rows = G_MAXINT64.
  * Tiles may depend on shapes only, and sums over tiles are made in tile order: same bits for any number of threads.
@@ -127,6 +127,10 @@ struct PrBackend
   void (*embedding_forward) (gint64 rows, gint64 n, const gint32 *index, const float *table, float *y);
   void (*embedding_backward) (gint64 rows, gint64 n, const gint32 *index, const float *dy, float *dtable);
   void (*scatter) (gint64 rows, gint64 n, const gint32 *index, const float *x, float *y);
+  /* y[j] = dot(x[r], table[index[j]]) for j in first[r] .. first[r + 1] - 1 (first is host, [rows + 1]): logits of some rows
+   * of the head only. */
+  void (*gather_dot) (gint64 rows, gint64 n, const gsize *first, const float *x, const gint32 *index, const float *table,
+                      float *y);
 
   /* losses [rows] = log sum exp(logits) - logits[target].  scale != 0: logits [rows, n] become scale x gradient. */
   void (*cross_entropy) (gint64 rows, gint64 n, float *logits, gint64 stride, const gint32 *targets, float scale, float *losses);
