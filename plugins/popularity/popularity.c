@@ -40,7 +40,7 @@ plan (const void *params_, PrPlan *plan_, GError **error G_GNUC_UNUSED)
   pr_plan_set_dim (plan_, "ranking", "n_users", n_users);
   pr_plan_set_dim (plan_, "ranking", "k", p->k);
   if (n_users > 0 && n_items > 0)
-    pr_plan_set_memory (plan_, (guint64) (n_users * p->k * 8 + n_items * 1000));
+    pr_plan_set_memory (plan_, (guint64)(n_users * p->k * 8 + n_items * 1000));
   return TRUE;
 }
 
@@ -65,10 +65,10 @@ static Entry *
 count_items (const PrDataset *dataset)
 {
   gint64 n_items = pr_dataset_n_items (dataset);
-  Entry *entries = g_new (Entry, (gsize) n_items);
+  Entry *entries = g_new (Entry, (gsize)n_items);
 
   for (gint64 i = 0; i < n_items; i++)
-    entries[i] = (Entry) { 0, (gint32) i };
+    entries[i] = (Entry){ 0, (gint32)i };
   for (gint64 u = 0; u < pr_dataset_n_users (dataset); u++)
     {
       gint64 n;
@@ -77,7 +77,7 @@ count_items (const PrDataset *dataset)
       for (gint64 i = 0; i < n; i++)
         entries[items[i]].count++;
     }
-  qsort (entries, (gsize) n_items, sizeof *entries, compare);
+  qsort (entries, (gsize)n_items, sizeof *entries, compare);
   return entries;
 }
 
@@ -96,7 +96,7 @@ recommend (const Params *p, const PrDataset *dataset, const Entry *entries, gint
       if (seen[entries[i].item] == user + 1)
         continue;
       ranking->items[user * ranking->k + n] = entries[i].item;
-      ranking->scores[user * ranking->k + n] = (float) entries[i].count;
+      ranking->scores[user * ranking->k + n] = (float)entries[i].count;
       n++;
     }
 }
@@ -115,12 +115,12 @@ run (const void *params_, PrRun *run_, GError **error)
     return FALSE;
   n_users = pr_dataset_n_users (dataset);
   entries = count_items (dataset);
-  seen = g_new0 (gint64, (gsize) pr_dataset_n_items (dataset));
+  seen = g_new0 (gint64, (gsize)pr_dataset_n_items (dataset));
   ranking = pr_ranking_new (n_users, p->k, splits[p->split]);
   for (gint64 u = 0; u < n_users; u++)
     {
       recommend (p, dataset, entries, u, seen, ranking);
-      if (!pr_run_step (run_, (guint64) u + 1, (guint64) n_users, error))
+      if (!pr_run_step (run_, (guint64)u + 1, (guint64)n_users, error))
         return FALSE;
     }
   pr_run_set_dim (run_, "ranking", "n_users", n_users);
