@@ -1,0 +1,93 @@
+/* bench - how fast is this machine, and how near does the program come to it? */
+#include "config.h"
+
+#include "cli/bench.h"
+#include "cli/command.h"
+#include "runtime/nearest.h"
+
+#include <pauserec/threads.h>
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+typedef struct
+{
+  const char *name;
+  gboolean (*run) (const PrBenchOptions *options, GError **error);
+} Bench;
+
+static const Bench benches[] = {
+  { "train", pr_bench_train },
+};
+
+double
+pr_bench_now (void)
+{
+  return (double) g_get_monotonic_time () / G_USEC_PER_SEC;
+}
+
+static int
+compare (const void *a, const void *b)
+{
+  double x = *(const double *) a, y = *(const double *) b;
+
+  return x < y ? -1 : x > y;
+}
+
+double
+pr_bench_median (gsize n, double *values)
+{
+  qsort (values, n, sizeof *values, compare);
+  return n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
+}
+
+double
+pr_bench_peak_rss_mib (void)
+{
+  struct rusage usage;
+
+  getrusage (RUSAGE_SELF, &usage);
+  return (double) usage.ru_maxrss / 1024;
+}
+
+static gboolean
+bench (int argc, char **argv, GError **error)
+{
+  g_auto (PrOptions) options = { 0 };
+  PrBenchOptions own = { 0 };
+  const char *names[G_N_ELEMENTS (benches)];
+  g_autofree char *hint = NULL;
+  const GOptionEntry extra[] = {
+    { "steps", 'n', 0, G_OPTION_ARG_INT, &own.steps, "Measure so many steps", "N" },
+    { "chunk-tokens", 0, 0, G_OPTION_ARG_INT, &own.chunk_tokens, "Train on so many tokens at once (default: 2048)", "N" },
+    G_OPTION_ENTRY_NULL,
+  };
+  g_auto (GStrv) args = pr_options_parse (&pr_command_bench, argc, argv, PR_OPTIONS_THREADS, &options, extra, 1, 1, error);
+
+  if (args == NULL)
+    return FALSE;
+  if (own.steps < 0 || own.steps > 10000 || own.chunk_tokens < 0 || own.chunk_tokens > 1 << 20)
+    {
+      g_set_error_literal (error, PR_ERROR, PR_ERROR_MANIFEST, "--steps: outside 1 to 10000, or --chunk-tokens: outside 128 to 1048576");
+      return FALSE;
+    }
+  pr_threads_set (options.threads > 0 ? (guint) options.threads : g_get_num_processors ());
+  for (gsize i = 0; i < G_N_ELEMENTS (benches); i++)
+    {
+      if (strcmp (args[0], benches[i].name) == 0)
+        return benches[i].run (&own, error);
+      names[i] = benches[i].name;
+    }
+  hint = pr_nearest_hint (args[0], names, G_N_ELEMENTS (benches));
+  g_set_error (error, PR_ERROR, PR_ERROR_MANIFEST, "no benchmark '%s'%s (see 'pauserec bench --help')", args[0], hint);
+  return FALSE;
+}
+
+const PrCommand pr_command_bench = {
+  .name = "bench",
+  .arguments = "train",
+  .summary = "Measure this machine and the program on it",
+  .description = "train  a training step of a small model as a share of the machine's own matrix product",
+  .run = bench,
+};
