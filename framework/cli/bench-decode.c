@@ -23,9 +23,18 @@
 /* Items of Amazon Beauty: in a catalogue of this size most tuples are decided after two codes. */
 #define SPARSE_ITEMS 12101
 
-static const PrLmConfig config = { .family = PR_LM_QWEN3, .vocab = 4096, .hidden = 256, .layers = 6, .heads = 4,
-                                   .kv_heads = 2, .head_dim = 64, .ffn = 704, .max_positions = 256, .rope_theta = 1e4,
-                                   .rms_eps = 1e-6, .init_sd = .02 };
+static const PrLmConfig config = { .family = PR_LM_QWEN3,
+                                   .vocab = 4096,
+                                   .hidden = 256,
+                                   .layers = 6,
+                                   .heads = 4,
+                                   .kv_heads = 2,
+                                   .head_dim = 64,
+                                   .ffn = 704,
+                                   .max_positions = 256,
+                                   .rope_theta = 1e4,
+                                   .rms_eps = 1e-6,
+                                   .init_sd = .02 };
 static const gint32 bases[LEVELS] = { 3072, 3328, 3584, 3840 };
 
 typedef struct
@@ -61,7 +70,7 @@ dense_trie (void)
 
           rest /= branches[l];
           /* A node's codes are spread evenly, from a place that depends on its prefix. */
-          codes[i * LEVELS + l] = (gint32) ((branch * (CODES / branches[l]) + prefix * 37) % CODES);
+          codes[i * LEVELS + l] = (gint32)((branch * (CODES / branches[l]) + prefix * 37) % CODES);
           prefix = prefix * branches[l] + branch;
         }
     }
@@ -75,7 +84,7 @@ sparse_trie (PrRng rng)
   PrSids sids = { .n_items = SPARSE_ITEMS, .levels = LEVELS, .sizes = { CODES, CODES, CODES, CODES }, .codes = codes };
 
   for (gint64 i = 0; i < SPARSE_ITEMS * LEVELS; i++)
-    codes[i] = (gint32) pr_rng_below (rng, 2, (guint64) i, CODES);
+    codes[i] = (gint32)pr_rng_below (rng, 2, (guint64)i, CODES);
   return pr_trie_new_bases (&sids, bases);
 }
 
@@ -86,7 +95,7 @@ bench_init (Bench *b, GError **error)
 
   b->lm.config = config;
   b->lm.layout = pr_lm_layout_new (&config);
-  b->lm.weights = pr_backend_get ()->alloc ((gsize) b->lm.layout->size * sizeof (float));
+  b->lm.weights = pr_backend_get ()->alloc ((gsize)b->lm.layout->size * sizeof (float));
   if (b->lm.weights == NULL)
     {
       g_set_error (error, PR_ERROR, PR_ERROR_IO, "out of memory for a model of %" G_GINT64_FORMAT " weights",
@@ -94,13 +103,13 @@ bench_init (Bench *b, GError **error)
       return FALSE;
     }
   for (gint64 i = 0; i < b->lm.layout->size; i++)
-    b->lm.weights[i] = (float) (.05 * pr_rng_normal (rng, 0, (guint64) i));
+    b->lm.weights[i] = (float)(.05 * pr_rng_normal (rng, 0, (guint64)i));
   for (gsize i = 0; i < b->lm.layout->n_tensors; i++)
     if (!b->lm.layout->tensors[i].decays)
       for (gint64 j = 0; j < b->lm.layout->tensors[i].rows; j++)
         b->lm.weights[b->lm.layout->tensors[i].offset + j] = 1;
   for (gsize i = 0; i < USERS * PROMPT; i++)
-    b->tokens[i] = (gint32) pr_rng_below (rng, 1, i, (guint64) config.vocab);
+    b->tokens[i] = (gint32)pr_rng_below (rng, 1, i, (guint64)config.vocab);
   for (gint32 u = 0; u <= USERS; u++)
     b->offsets[u] = u * PROMPT;
   b->dense = dense_trie ();
@@ -122,7 +131,7 @@ bench_free (Bench *b)
 static int
 compare_doubles (const void *a, const void *b)
 {
-  double x = *(const double *) a, y = *(const double *) b;
+  double x = *(const double *)a, y = *(const double *)b;
 
   return x < y ? -1 : x > y;
 }
@@ -142,7 +151,7 @@ measure (Bench *b, const PrTrie *trie, PrNormalise normalise, Timing *ret_timing
       if (!pr_beam_search (&b->lm, trie, &params, b->tokens, b->offsets, USERS, b->leaves, b->scores, &stats, error))
         return FALSE;
       if (i >= 0)
-        seconds[i] = (double) (g_get_monotonic_time () - start) / G_USEC_PER_SEC;
+        seconds[i] = (double)(g_get_monotonic_time () - start) / G_USEC_PER_SEC;
       ret_timing->flops = stats.flops;
     }
   qsort (seconds, REPEATS, sizeof *seconds, compare_doubles);
@@ -161,7 +170,7 @@ measure_full (Bench *b, double *ret_users_s, gboolean *ret_agrees, GError **erro
 
   if (!pr_beam_search_full (&b->lm, b->dense, &params, b->tokens, b->offsets, FULL_USERS, leaves, scores, error))
     return FALSE;
-  *ret_users_s = FULL_USERS / ((double) (g_get_monotonic_time () - start) / G_USEC_PER_SEC);
+  *ret_users_s = FULL_USERS / ((double)(g_get_monotonic_time () - start) / G_USEC_PER_SEC);
   *ret_agrees = TRUE;
   for (gint32 u = 0; u < FULL_USERS; u++)
     *ret_agrees = *ret_agrees && leaves[u * BEAMS] == b->leaves[u * BEAMS];
@@ -174,7 +183,7 @@ peak_rss_mib (void)
   struct rusage usage;
 
   getrusage (RUSAGE_SELF, &usage);
-  return (double) usage.ru_maxrss / 1024;
+  return (double)usage.ru_maxrss / 1024;
 }
 
 static void
@@ -201,8 +210,8 @@ run (Bench *b, GError **error)
   if (!measure_full (b, &full, &agrees, error))
     return FALSE;
 
-  g_print ("%d users, prompts of %d tokens, %d beams, %d levels of %d codes, %u threads\n", USERS, PROMPT, BEAMS, LEVELS,
-           CODES, pr_threads_get ());
+  g_print ("%d users, prompts of %d tokens, %d beams, %d levels of %d codes, %u threads\n", USERS, PROMPT, BEAMS,
+           LEVELS, CODES, pr_threads_get ());
   g_print ("%-58s %9s %9s %9s\n", "", "users/s", "ms/user", "GFLOP/s");
   print_row ("search, every step needed", USERS / dense.seconds, dense.flops / dense.seconds / 1e9);
   print_row ("the same, scores over the vocabulary", USERS / vocabulary.seconds,

@@ -19,24 +19,24 @@ struct PrDecoder
   const PrBackend *be;
   PrDecoderSize size;
   PrLayer *layers;
-  gint64 width, q_width, kv_width; /* hidden, heads head_dim, 2 kv_heads head_dim */
+  gint64 width, q_width, kv_width;   /* hidden, heads head_dim, 2 kv_heads head_dim */
   gint64 layer_prompt, layer_suffix; /* floats of a layer in the caches */
 
   /* Backend memory. */
   float *prompt_kv; /* [layers, prompt_tokens, kv_width]: keys, then values of a token */
   float *suffix_kv; /* [layers, steps, rows, kv_width] */
   float *x, *mid, *h, *q, *attended, *gate_up, *act; /* [rows at once, .] */
-  float *last;        /* [users, hidden] stream at the last position of every prompt before the last layer */
-  float *cos, *sin;   /* [positions, head_dim / 2] */
+  float *last;      /* [users, hidden] stream at the last position of every prompt before the last layer */
+  float *cos, *sin; /* [positions, head_dim / 2] */
   float *logits, *losses;
-  float *dots;        /* [scores] */
+  float *dots; /* [scores] */
   gint32 *tokens, *positions, *index, *suffix_rows;
 
   /* Host. */
-  gint32 *host;       /* staging for index arrays */
-  gsize *starts;      /* [users] first row of a prompt in the cache */
-  gint32 *lengths;    /* [users] */
-  float *log_probs;   /* [scores] */
+  gint32 *host;     /* staging for index arrays */
+  gsize *starts;    /* [users] first row of a prompt in the cache */
+  gint32 *lengths;  /* [users] */
+  float *log_probs; /* [scores] */
   float *host_losses;
   double flops;
 };
@@ -65,7 +65,7 @@ typedef struct
 static gpointer
 take (Taker *taker, gint64 n, gint64 width)
 {
-  guint64 bytes = (guint64) MAX (n, 1) * (guint64) MAX (width, 1) * 4;
+  guint64 bytes = (guint64)MAX (n, 1) * (guint64)MAX (width, 1) * 4;
   gpointer memory = NULL;
 
   taker->bytes += bytes;
@@ -84,8 +84,8 @@ take_all (PrDecoder *d, const PrLmConfig *c, Taker *taker)
   gint64 rows = rows_at_once (size), logit_rows = size->vocabulary ? LOGIT_ROWS : 0;
 
   d->width = c->hidden;
-  d->q_width = (gint64) c->heads * c->head_dim;
-  d->kv_width = 2 * (gint64) c->kv_heads * c->head_dim;
+  d->q_width = (gint64)c->heads * c->head_dim;
+  d->kv_width = 2 * (gint64)c->kv_heads * c->head_dim;
   d->layer_prompt = size->prompt_tokens * d->kv_width;
   d->layer_suffix = size->steps * size->rows * d->kv_width;
   d->prompt_kv = take (taker, c->layers, d->layer_prompt);
@@ -95,7 +95,7 @@ take_all (PrDecoder *d, const PrLmConfig *c, Taker *taker)
   d->h = take (taker, rows, d->width);
   d->q = take (taker, rows, d->q_width);
   d->attended = take (taker, rows, d->q_width);
-  d->gate_up = take (taker, rows, 2 * (gint64) c->ffn);
+  d->gate_up = take (taker, rows, 2 * (gint64)c->ffn);
   d->act = take (taker, rows, c->ffn);
   d->last = take (taker, size->users, d->width);
   d->cos = take (taker, positions_of (size), c->head_dim / 2);
@@ -116,20 +116,20 @@ pr_decoder_bytes (const PrLmConfig *config, const PrDecoderSize *size)
   Taker taker = { .be = NULL };
 
   take_all (&d, config, &taker);
-  return taker.bytes + (guint64) (2 * size->scores + 16 * size->users + size->rows * (4 + size->steps)) * 4;
+  return taker.bytes + (guint64)(2 * size->scores + 16 * size->users + size->rows * (4 + size->steps)) * 4;
 }
 
 static void
 make_layers (PrDecoder *d)
 {
-  gsize angles = (gsize) positions_of (&d->size) * (gsize) (d->lm->config.head_dim / 2);
+  gsize angles = (gsize)positions_of (&d->size) * (gsize)(d->lm->config.head_dim / 2);
   g_autofree float *cos = g_new (float, angles);
   g_autofree float *sin = g_new (float, angles);
 
   pr_layer_rope_tables (&d->lm->config, positions_of (&d->size), cos, sin);
   d->be->upload (d->cos, cos, angles * sizeof *cos);
   d->be->upload (d->sin, sin, angles * sizeof *sin);
-  d->layers = g_new (PrLayer, (gsize) d->lm->config.layers);
+  d->layers = g_new (PrLayer, (gsize)d->lm->config.layers);
   for (gint32 l = 0; l < d->lm->config.layers; l++)
     {
       PrAttentionShape *shape = &d->layers[l].attention;
@@ -145,17 +145,17 @@ pr_decoder_new (const PrLm *lm, const PrDecoderSize *size, GError **error)
 {
   g_autoptr (PrDecoder) d = g_new0 (PrDecoder, 1);
   Taker taker = { .be = pr_backend_get () };
-  gsize staging = (gsize) MAX (MAX (size->scores, rows_at_once (size)), size->rows * size->steps);
+  gsize staging = (gsize)MAX (MAX (size->scores, rows_at_once (size)), size->rows * size->steps);
 
   d->lm = lm;
   d->be = taker.be;
   d->size = *size;
   take_all (d, &lm->config, &taker);
   d->host = g_try_new (gint32, staging);
-  d->starts = g_try_new (gsize, (gsize) size->users);
-  d->lengths = g_try_new (gint32, (gsize) size->users);
-  d->log_probs = g_try_new (float, (gsize) size->scores + 1);
-  d->host_losses = g_try_new (float, (gsize) size->rows);
+  d->starts = g_try_new (gsize, (gsize)size->users);
+  d->lengths = g_try_new (gint32, (gsize)size->users);
+  d->log_probs = g_try_new (float, (gsize)size->scores + 1);
+  d->host_losses = g_try_new (float, (gsize)size->rows);
   if (taker.failed || d->host == NULL || d->starts == NULL || d->lengths == NULL || d->log_probs == NULL
       || d->host_losses == NULL)
     {
@@ -174,8 +174,9 @@ pr_decoder_free (PrDecoder *d)
 {
   if (d == NULL)
     return;
-  gpointer memory[] = { d->prompt_kv, d->suffix_kv, d->x, d->mid, d->h, d->q, d->attended, d->gate_up, d->act, d->last, d->cos,
-                        d->sin, d->logits, d->losses, d->dots, d->tokens, d->positions, d->index, d->suffix_rows };
+  gpointer memory[] = { d->prompt_kv, d->suffix_kv, d->x,         d->mid,   d->h,          d->q,      d->attended,
+                        d->gate_up,   d->act,       d->last,      d->cos,   d->sin,        d->logits, d->losses,
+                        d->dots,      d->tokens,    d->positions, d->index, d->suffix_rows };
 
   for (gsize i = 0; i < G_N_ELEMENTS (memory); i++)
     if (memory[i] != NULL)
@@ -202,7 +203,7 @@ project (PrDecoder *d, gint32 layer, gint64 rows, gint64 out, const float *weigh
   if (bias != NULL)
     d->be->bias_forward (rows, out, bias, y, out);
   d->be->rope_forward (&rope, rows, d->positions, y, out, y, out, NULL);
-  d->flops += 2.0 * (double) rows * (double) d->width * (double) out;
+  d->flops += 2.0 * (double)rows * (double)d->width * (double)out;
 }
 
 /* Queries of h into q. */
@@ -227,7 +228,7 @@ project_keys_values (PrDecoder *d, gint32 l, gint64 rows, float *kv)
 static void
 norm (PrDecoder *d, gint64 rows, const float *x, const float *weight)
 {
-  d->be->rmsnorm_forward (rows, d->width, x, weight, (float) d->lm->config.rms_eps, d->h, NULL);
+  d->be->rmsnorm_forward (rows, d->width, x, weight, (float)d->lm->config.rms_eps, d->h, NULL);
 }
 
 /* The rest of a layer, from attended to its output in X. */
@@ -238,13 +239,13 @@ finish_layer (PrDecoder *d, gint32 l, gint64 rows, float *x)
 
   pr_layer_attention_out (layer, rows, d->attended, x, d->mid, NULL, 0);
   pr_layer_mlp (layer, rows, d->mid, d->h, NULL, d->gate_up, d->act, x, NULL, 0);
-  d->flops += 2.0 * (double) rows * (double) d->width * (double) (d->q_width + 3 * layer->width.ffn);
+  d->flops += 2.0 * (double)rows * (double)d->width * (double)(d->q_width + 3 * layer->width.ffn);
 }
 
 static void
 upload (PrDecoder *d, gint32 *to, gint64 n)
 {
-  d->be->upload (to, d->host, (gsize) n * sizeof *to);
+  d->be->upload (to, d->host, (gsize)n * sizeof *to);
 }
 
 /* All layers but the last, and the last layer's keys and values, of the prompts of users [FIRST, END). */
@@ -253,7 +254,7 @@ run_prompts (PrDecoder *d, const gint32 *tokens, const gint32 *offsets, gint32 f
 {
   const PrLmConfig *c = &d->lm->config;
   gint64 rows = offsets[end] - offsets[first];
-  gsize n = (gsize) (end - first);
+  gsize n = (gsize)(end - first);
   g_autofree gint32 *local = g_new (gint32, n + 1);
 
   for (gint32 u = first; u <= end; u++)
@@ -262,12 +263,12 @@ run_prompts (PrDecoder *d, const gint32 *tokens, const gint32 *offsets, gint32 f
     for (gint32 i = 0; i < d->lengths[u]; i++)
       d->host[local[u - first] + i] = i;
   upload (d, d->positions, rows);
-  d->be->upload (d->tokens, tokens + offsets[first], (gsize) rows * sizeof *tokens);
+  d->be->upload (d->tokens, tokens + offsets[first], (gsize)rows * sizeof *tokens);
   d->be->embedding_forward (rows, d->width, d->tokens, d->lm->weights + d->lm->layout->embedding, d->x);
 
   for (gint32 l = 0; l < c->layers; l++)
     {
-      float *kv = d->prompt_kv + l * d->layer_prompt + (gint64) d->starts[first] * d->kv_width;
+      float *kv = d->prompt_kv + l * d->layer_prompt + (gint64)d->starts[first] * d->kv_width;
 
       norm (d, rows, d->x, d->layers[l].in_norm);
       project_keys_values (d, l, rows, kv);
@@ -276,7 +277,7 @@ run_prompts (PrDecoder *d, const gint32 *tokens, const gint32 *offsets, gint32 f
       project_queries (d, l, rows);
       d->be->attention_forward (&d->layers[l].attention, local, n, d->q, kv, kv + d->kv_width / 2, d->attended, NULL);
       for (gint32 u = first; u < end; u++)
-        d->flops += 2.0 * (double) d->q_width * (double) d->lengths[u] * (double) (d->lengths[u] + 1);
+        d->flops += 2.0 * (double)d->q_width * (double)d->lengths[u] * (double)(d->lengths[u] + 1);
       finish_layer (d, l, rows, d->x);
     }
   for (gint32 u = first; u < end; u++)
@@ -289,7 +290,7 @@ run_prompts (PrDecoder *d, const gint32 *tokens, const gint32 *offsets, gint32 f
 static void
 attend_user (PrDecoder *d, gint32 layer, gint32 user, gint64 first, gint64 end, gint64 n_suffix)
 {
-  const float *prompt = d->prompt_kv + layer * d->layer_prompt + (gint64) d->starts[user] * d->kv_width;
+  const float *prompt = d->prompt_kv + layer * d->layer_prompt + (gint64)d->starts[user] * d->kv_width;
   const float *suffix = d->suffix_kv + layer * d->layer_suffix;
   PrCachedAttention cached = {
     .n_queries = end - first,
@@ -305,7 +306,7 @@ attend_user (PrDecoder *d, gint32 layer, gint32 user, gint64 first, gint64 end, 
   };
 
   d->be->attention_cached (&d->layers[layer].attention, &cached);
-  d->flops += 4.0 * (double) d->q_width * (double) (end - first) * (double) (d->lengths[user] + n_suffix);
+  d->flops += 4.0 * (double)d->q_width * (double)(end - first) * (double)(d->lengths[user] + n_suffix);
 }
 
 /* The last layer at the last position of every prompt. */
@@ -330,7 +331,7 @@ pr_decoder_prompts (PrDecoder *d, const gint32 *tokens, const gint32 *offsets, g
 {
   for (gint32 u = 0; u < n_users; u++)
     {
-      d->starts[u] = (gsize) (offsets[u] - offsets[0]);
+      d->starts[u] = (gsize)(offsets[u] - offsets[0]);
       d->lengths[u] = offsets[u + 1] - offsets[u];
     }
   for (gint32 first = 0, end; first < n_users; first = end)
@@ -360,9 +361,9 @@ upload_step (PrDecoder *d, const PrBeams *beams)
       const gint32 *history = pr_beams_row_history (beams, r);
 
       for (gint32 s = 0; s < depth; s++)
-        d->host[(gint64) r * depth + s] = (gint32) (s * d->size.rows) + history[s + 1];
+        d->host[(gint64)r * depth + s] = (gint32)(s * d->size.rows) + history[s + 1];
     }
-  upload (d, d->suffix_rows, (gint64) rows * depth);
+  upload (d, d->suffix_rows, (gint64)rows * depth);
 }
 
 void
@@ -412,8 +413,8 @@ normalise_over_vocabulary (PrDecoder *d, const PrBeams *beams)
                    d->logits, vocab);
       d->be->cross_entropy (rows, vocab, d->logits, vocab, d->tokens + first, 0, d->losses + first);
     }
-  d->flops += 2.0 * (double) beams->n_rows * (double) d->width * (double) vocab;
-  d->be->download (d->host_losses, d->losses, (gsize) beams->n_rows * sizeof (float));
+  d->flops += 2.0 * (double)beams->n_rows * (double)d->width * (double)vocab;
+  d->be->download (d->host_losses, d->losses, (gsize)beams->n_rows * sizeof (float));
 }
 
 /* log softmax over the N children of a row, whose logits are X. */
@@ -426,10 +427,10 @@ log_softmax (gsize n, float *x)
   for (gsize i = 1; i < n; i++)
     most = MAX (most, x[i]);
   for (gsize i = 0; i < n; i++)
-    sum += (double) expf (x[i] - most);
+    sum += (double)expf (x[i] - most);
   sum = log (sum);
   for (gsize i = 0; i < n; i++)
-    x[i] = (float) ((double) x[i] - (double) most - sum);
+    x[i] = (float)((double)x[i] - (double)most - sum);
 }
 
 const float *
@@ -446,11 +447,11 @@ pr_decoder_log_probs (PrDecoder *d, const PrBeams *beams)
       for (gint32 c = trie->first[depth][node]; c < trie->first[depth][node + 1]; c++)
         d->host[n++] = trie->bases[depth] + trie->codes[depth + 1][c];
     }
-  upload (d, d->index, (gint64) n);
+  upload (d, d->index, (gint64)n);
   d->be->gather_dot (beams->n_rows, d->width, beams->row_first, d->h, d->index,
                      d->lm->weights + d->lm->layout->embedding, d->dots);
   d->be->download (d->log_probs, d->dots, n * sizeof (float));
-  d->flops += 2.0 * (double) n * (double) d->width;
+  d->flops += 2.0 * (double)n * (double)d->width;
 
   if (d->size.vocabulary)
     normalise_over_vocabulary (d, beams);
