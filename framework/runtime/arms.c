@@ -1,7 +1,7 @@
 /* arms.c - stages, arms and --set, as the manifest and the command line say them. */
 #include "config.h"
 
-#include "runtime/build.h"
+#include "runtime/draft.h"
 #include "runtime/complaints.h"
 #include "runtime/nearest.h"
 #include "runtime/params.h"
@@ -41,24 +41,24 @@ arm_free (gpointer data)
 }
 
 void
-pr_build_clear (PrBuild *build)
+pr_draft_clear (PrDraft *draft)
 {
-  pr_manifest_free (build->manifest);
-  g_free (build->cwd);
-  g_clear_pointer (&build->complaints, g_ptr_array_unref);
-  g_clear_pointer (&build->digests, g_hash_table_unref);
-  g_clear_pointer (&build->stages, g_ptr_array_unref);
-  g_clear_pointer (&build->settings, g_ptr_array_unref);
-  g_clear_pointer (&build->arms, g_ptr_array_unref);
-  g_clear_error (&build->fatal);
+  pr_manifest_free (draft->manifest);
+  g_free (draft->cwd);
+  g_clear_pointer (&draft->complaints, g_ptr_array_unref);
+  g_clear_pointer (&draft->digests, g_hash_table_unref);
+  g_clear_pointer (&draft->stages, g_ptr_array_unref);
+  g_clear_pointer (&draft->settings, g_ptr_array_unref);
+  g_clear_pointer (&draft->arms, g_ptr_array_unref);
+  g_clear_error (&draft->fatal);
 }
 
 const PrSetting *
-pr_build_find_set (const PrBuild *build, const char *stage, const char *key)
+pr_draft_find_set (const PrDraft *draft, const char *stage, const char *key)
 {
-  for (guint i = build->settings->len; i > 0; i--)
+  for (guint i = draft->settings->len; i > 0; i--)
     {
-      const PrSetting *setting = build->settings->pdata[i - 1];
+      const PrSetting *setting = draft->settings->pdata[i - 1];
 
       if (strcmp (setting->stage, stage) == 0 && strcmp (setting->key, key) == 0)
         return setting;
@@ -67,11 +67,11 @@ pr_build_find_set (const PrBuild *build, const char *stage, const char *key)
 }
 
 const PrStageDef *
-pr_build_find_stage (const PrBuild *build, const char *name)
+pr_draft_find_stage (const PrDraft *draft, const char *name)
 {
-  for (guint i = 0; i < build->stages->len; i++)
+  for (guint i = 0; i < draft->stages->len; i++)
     {
-      const PrStageDef *def = build->stages->pdata[i];
+      const PrStageDef *def = draft->stages->pdata[i];
 
       if (strcmp (def->name, name) == 0)
         return def;
@@ -93,9 +93,9 @@ split_key (const char *text, char **ret_stage, char **ret_key)
 }
 
 void
-pr_build_read_set (PrBuild *build, const char *const *set)
+pr_draft_read_set (PrDraft *draft, const char *const *set)
 {
-  build->settings = g_ptr_array_new_with_free_func (setting_free);
+  draft->settings = g_ptr_array_new_with_free_func (setting_free);
   for (gsize i = 0; set != NULL && set[i] != NULL; i++)
     {
       const char *equals = strchr (set[i], '=');
@@ -105,7 +105,7 @@ pr_build_read_set (PrBuild *build, const char *const *set)
 
       if (left == NULL || !split_key (left, &setting->stage, &setting->key))
         {
-          pr_complain (build->complaints, "--set %s: want STAGE.KEY=VALUE", shown);
+          pr_complain (draft->complaints, "--set %s: want STAGE.KEY=VALUE", shown);
           setting_free (setting);
           continue;
         }
@@ -113,7 +113,7 @@ pr_build_read_set (PrBuild *build, const char *const *set)
       setting->values[0] = g_strstrip (g_strdup (equals + 1));
       setting->origin = g_strdup ("--set");
       setting->where = g_strdup_printf ("--set %s", shown);
-      g_ptr_array_add (build->settings, setting);
+      g_ptr_array_add (draft->settings, setting);
     }
 }
 
@@ -121,27 +121,27 @@ pr_build_read_set (PrBuild *build, const char *const *set)
 
 /* "; did you mean ...?" over the manifest's stages and the plugins', to free. */
 static char *
-hint_stage (const PrBuild *build, const char *name, gboolean with_plugins)
+hint_stage (const PrDraft *draft, const char *name, gboolean with_plugins)
 {
   g_autoptr (GPtrArray) names = g_ptr_array_new ();
 
-  for (guint i = 0; i < build->manifest->groups->len; i++)
+  for (guint i = 0; i < draft->manifest->groups->len; i++)
     {
-      const PrManifestGroup *group = build->manifest->groups->pdata[i];
+      const PrManifestGroup *group = draft->manifest->groups->pdata[i];
 
       if (group->kind == PR_GROUP_STAGE && strcmp (group->name, name) != 0)
         g_ptr_array_add (names, group->name);
     }
-  for (guint i = 0; i < build->stages->len; i++)
-    g_ptr_array_add (names, ((const PrStageDef *)build->stages->pdata[i])->name);
-  for (gsize i = 0; with_plugins && i < pr_registry_n (build->registry); i++)
-    g_ptr_array_add (names, (gpointer)pr_registry_at (build->registry, i)->stage->id);
+  for (guint i = 0; i < draft->stages->len; i++)
+    g_ptr_array_add (names, ((const PrStageDef *)draft->stages->pdata[i])->name);
+  for (gsize i = 0; with_plugins && i < pr_registry_n (draft->registry); i++)
+    g_ptr_array_add (names, (gpointer)pr_registry_at (draft->registry, i)->stage->id);
   return pr_nearest_hint (name, (const char *const *)names->pdata, names->len);
 }
 
 /* Is KEY one that an input slot may have?  What is not about slots is left to the parameters. */
 static void
-check_slot_key (PrBuild *build, const PrStageDef *def, const char *key, const char *where)
+check_slot_key (PrDraft *draft, const PrStageDef *def, const char *key, const char *where)
 {
   const PrStage *stage = def->entry->stage;
   g_autofree const char **names = g_new (const char *, stage->n_slots + 1);
@@ -158,46 +158,46 @@ check_slot_key (PrBuild *build, const PrStageDef *def, const char *key, const ch
         names[n++] = stage->slots[i].name;
       }
   hint = pr_nearest_hint (key + 3, names, n);
-  pr_complain (build->complaints, "%s: %s: stage '%s' has no such input%s", where, shown, stage->id, hint);
+  pr_complain (draft->complaints, "%s: %s: stage '%s' has no such input%s", where, shown, stage->id, hint);
 }
 
 static PrStageDef *
-add_stage (PrBuild *build, const char *name, const PrManifestGroup *group, guint line)
+add_stage (PrDraft *draft, const char *name, const PrManifestGroup *group, guint line)
 {
   PrStageDef *def = g_new0 (PrStageDef, 1);
 
   def->name = g_strdup (name);
   def->group = group;
   def->line = line;
-  g_ptr_array_add (build->stages, def);
+  g_ptr_array_add (draft->stages, def);
   return def;
 }
 
 static void
-read_stage (PrBuild *build, const PrManifestGroup *group)
+read_stage (PrDraft *draft, const PrManifestGroup *group)
 {
-  const char *path = build->manifest->path;
+  const char *path = draft->manifest->path;
   const PrManifestEntry *uses = pr_manifest_entry (group, "uses");
   const char *id = uses != NULL ? uses->text : group->name;
   PrStageDef *def;
 
   if (strcmp (group->name, "experiment") == 0 || strcmp (group->name, "none") == 0)
     {
-      pr_complain (build->complaints, "%s:%u: '%s' cannot be the name of a stage; it means something else", path,
+      pr_complain (draft->complaints, "%s:%u: '%s' cannot be the name of a stage; it means something else", path,
                    group->line, group->name);
       return;
     }
-  def = add_stage (build, group->name, group, group->line);
-  def->entry = pr_registry_find (build->registry, id);
+  def = add_stage (draft, group->name, group, group->line);
+  def->entry = pr_registry_find (draft->registry, id);
   if (def->entry == NULL)
     {
-      g_autofree const char **names = g_new (const char *, pr_registry_n (build->registry) + 1);
+      g_autofree const char **names = g_new (const char *, pr_registry_n (draft->registry) + 1);
       g_autofree char *hint = NULL, *shown = pr_complaint_excerpt (id);
 
-      for (gsize i = 0; i < pr_registry_n (build->registry); i++)
-        names[i] = pr_registry_at (build->registry, i)->stage->id;
-      hint = pr_nearest_hint (id, names, pr_registry_n (build->registry));
-      pr_complain (build->complaints, "%s:%u: no plugin has a stage '%s'%s", path,
+      for (gsize i = 0; i < pr_registry_n (draft->registry); i++)
+        names[i] = pr_registry_at (draft->registry, i)->stage->id;
+      hint = pr_nearest_hint (id, names, pr_registry_n (draft->registry));
+      pr_complain (draft->complaints, "%s:%u: no plugin has a stage '%s'%s", path,
                    uses != NULL ? uses->line : group->line, shown, hint);
       return;
     }
@@ -206,62 +206,62 @@ read_stage (PrBuild *build, const PrManifestGroup *group)
       const PrManifestEntry *entry = group->entries->pdata[i];
       g_autofree char *where = g_strdup_printf ("%s:%u", path, entry->line);
 
-      check_slot_key (build, def, entry->key, where);
+      check_slot_key (draft, def, entry->key, where);
     }
 }
 
 void
-pr_build_read_stages (PrBuild *build)
+pr_draft_read_stages (PrDraft *draft)
 {
-  build->stages = g_ptr_array_new_with_free_func (def_free);
-  for (guint i = 0; i < build->manifest->groups->len; i++)
+  draft->stages = g_ptr_array_new_with_free_func (def_free);
+  for (guint i = 0; i < draft->manifest->groups->len; i++)
     {
-      const PrManifestGroup *group = build->manifest->groups->pdata[i];
+      const PrManifestGroup *group = draft->manifest->groups->pdata[i];
 
       if (group->kind == PR_GROUP_STAGE)
-        read_stage (build, group);
+        read_stage (draft, group);
     }
 }
 
 /* Arms ------------------------------------------------------------------- */
 
 static void
-read_pipeline (PrBuild *build, PrArm *arm, const PrManifestEntry *entry)
+read_pipeline (PrDraft *draft, PrArm *arm, const PrManifestEntry *entry)
 {
-  const char *path = build->manifest->path;
+  const char *path = draft->manifest->path;
   g_auto (GStrv) names = pr_manifest_split (entry->text);
 
   arm->line = entry->line;
   if (names[0] == NULL)
     {
-      pr_complain (build->complaints, "%s:%u: the pipeline is empty; list stages with ';' between", path, entry->line);
+      pr_complain (draft->complaints, "%s:%u: the pipeline is empty; list stages with ';' between", path, entry->line);
       arm->sound = FALSE;
     }
   for (gsize i = 0; names[i] != NULL; i++)
     {
-      const PrStageDef *def = pr_build_find_stage (build, names[i]);
-      const PrStageEntry *known = pr_registry_find (build->registry, names[i]);
+      const PrStageDef *def = pr_draft_find_stage (draft, names[i]);
+      const PrStageEntry *known = pr_registry_find (draft->registry, names[i]);
 
       /* A stage without a group of its own: all its parameters have defaults. */
       if (def == NULL && known != NULL)
         {
-          PrStageDef *fresh = add_stage (build, names[i], NULL, entry->line);
+          PrStageDef *fresh = add_stage (draft, names[i], NULL, entry->line);
 
           fresh->entry = known;
           def = fresh;
         }
       if (def == NULL)
         {
-          g_autofree char *hint = hint_stage (build, names[i], TRUE), *shown = pr_complaint_excerpt (names[i]);
+          g_autofree char *hint = hint_stage (draft, names[i], TRUE), *shown = pr_complaint_excerpt (names[i]);
 
-          pr_complain (build->complaints, "%s:%u: there is neither a [stage %s] nor a plugin's stage of that name%s",
+          pr_complain (draft->complaints, "%s:%u: there is neither a [stage %s] nor a plugin's stage of that name%s",
                        path, entry->line, shown, hint);
           arm->sound = FALSE;
           continue;
         }
       if (g_ptr_array_find (arm->pipeline, def, NULL))
         {
-          pr_complain (build->complaints,
+          pr_complain (draft->complaints,
                        "%s:%u: the pipeline has '%s' twice; for two of a kind make two [stage]s with the same 'uses'",
                        path, entry->line, names[i]);
           arm->sound = FALSE;
@@ -275,22 +275,22 @@ read_pipeline (PrBuild *build, PrArm *arm, const PrManifestEntry *entry)
 
 /* The values of `a; b`: none empty, none twice. */
 static void
-check_values (PrBuild *build, const PrSetting *setting)
+check_values (PrDraft *draft, const PrSetting *setting)
 {
   for (gsize i = 0; setting->values[i] != NULL; i++)
     {
       if (setting->values[i][0] == '\0' && setting->values[1] != NULL)
-        pr_complain (build->complaints, "%s: a value of the list is empty", setting->where);
+        pr_complain (draft->complaints, "%s: a value of the list is empty", setting->where);
       for (gsize j = 0; j < i; j++)
         if (strcmp (setting->values[i], setting->values[j]) == 0)
-          pr_complain (build->complaints, "%s: the list has the same value twice", setting->where);
+          pr_complain (draft->complaints, "%s: the list has the same value twice", setting->where);
     }
 }
 
 static void
-read_override (PrBuild *build, PrArm *arm, const PrManifestEntry *entry)
+read_override (PrDraft *draft, PrArm *arm, const PrManifestEntry *entry)
 {
-  g_autofree char *where = g_strdup_printf ("%s:%u", build->manifest->path, entry->line);
+  g_autofree char *where = g_strdup_printf ("%s:%u", draft->manifest->path, entry->line);
   g_autofree char *shown = pr_complaint_excerpt (entry->key);
   g_autofree char *stage = NULL, *key = NULL;
   const PrStageDef *def = NULL;
@@ -301,7 +301,7 @@ read_override (PrBuild *build, PrArm *arm, const PrManifestEntry *entry)
       const char *const known[] = { "pipeline" };
       g_autofree char *hint = pr_nearest_hint (entry->key, known, 1);
 
-      pr_complain (build->complaints, "%s: unknown key '%s'; an arm has 'pipeline' and STAGE.KEY%s", where, shown,
+      pr_complain (draft->complaints, "%s: unknown key '%s'; an arm has 'pipeline' and STAGE.KEY%s", where, shown,
                    hint);
       return;
     }
@@ -310,14 +310,14 @@ read_override (PrBuild *build, PrArm *arm, const PrManifestEntry *entry)
       def = arm->pipeline->pdata[i];
   if (def == NULL)
     {
-      g_autofree char *hint = hint_stage (build, stage, FALSE);
+      g_autofree char *hint = hint_stage (draft, stage, FALSE);
 
-      pr_complain (build->complaints, "%s: %s: this arm's pipeline has no stage '%s'%s", where, shown, stage, hint);
+      pr_complain (draft->complaints, "%s: %s: this arm's pipeline has no stage '%s'%s", where, shown, stage, hint);
       return;
     }
   if (def->entry == NULL)
     return;
-  check_slot_key (build, def, key, where);
+  check_slot_key (draft, def, key, where);
 
   setting = g_new0 (PrSetting, 1);
   setting->stage = g_steal_pointer (&stage);
@@ -331,21 +331,21 @@ read_override (PrBuild *build, PrArm *arm, const PrManifestEntry *entry)
     }
   setting->origin = g_strdup_printf ("arm %s:%u", arm->group->name, entry->line);
   setting->where = g_steal_pointer (&where);
-  check_values (build, setting);
+  check_values (draft, setting);
   /* --set wins over the whole list: what is left of it would be the same run again and again. */
-  if (pr_build_find_set (build, setting->stage, setting->key) != NULL)
+  if (pr_draft_find_set (draft, setting->stage, setting->key) != NULL)
     setting_free (setting);
   else
     g_ptr_array_add (arm->settings, setting);
 }
 
 void
-pr_build_read_arms (PrBuild *build)
+pr_draft_read_arms (PrDraft *draft)
 {
-  build->arms = g_ptr_array_new_with_free_func (arm_free);
-  for (guint i = 0; i < build->manifest->groups->len; i++)
+  draft->arms = g_ptr_array_new_with_free_func (arm_free);
+  for (guint i = 0; i < draft->manifest->groups->len; i++)
     {
-      const PrManifestGroup *group = build->manifest->groups->pdata[i];
+      const PrManifestGroup *group = draft->manifest->groups->pdata[i];
       const PrManifestEntry *pipeline = pr_manifest_entry (group, "pipeline");
       PrArm *arm;
 
@@ -356,40 +356,40 @@ pr_build_read_arms (PrBuild *build)
       arm->pipeline = g_ptr_array_new ();
       arm->settings = g_ptr_array_new_with_free_func (setting_free);
       arm->sound = TRUE;
-      g_ptr_array_add (build->arms, arm);
+      g_ptr_array_add (draft->arms, arm);
       if (pipeline == NULL)
         {
-          pr_complain (build->complaints, "%s:%u: arm '%s' has no pipeline; add `pipeline = STAGE; STAGE; ...`",
-                       build->manifest->path, group->line, group->name);
+          pr_complain (draft->complaints, "%s:%u: arm '%s' has no pipeline; add `pipeline = STAGE; STAGE; ...`",
+                       draft->manifest->path, group->line, group->name);
           arm->sound = FALSE;
           continue;
         }
-      read_pipeline (build, arm, pipeline);
+      read_pipeline (draft, arm, pipeline);
       for (guint j = 0; j < group->entries->len; j++)
         if (group->entries->pdata[j] != pipeline)
-          read_override (build, arm, group->entries->pdata[j]);
+          read_override (draft, arm, group->entries->pdata[j]);
     }
-  if (build->arms->len == 0)
-    pr_complain (build->complaints, "%s:1: there is no [arm NAME]; add one with a pipeline", build->manifest->path);
+  if (draft->arms->len == 0)
+    pr_complain (draft->complaints, "%s:1: there is no [arm NAME]; add one with a pipeline", draft->manifest->path);
 }
 
 void
-pr_build_check_set (PrBuild *build)
+pr_draft_check_set (PrDraft *draft)
 {
-  for (guint i = 0; i < build->settings->len; i++)
+  for (guint i = 0; i < draft->settings->len; i++)
     {
-      const PrSetting *setting = build->settings->pdata[i];
-      const PrStageDef *def = pr_build_find_stage (build, setting->stage);
+      const PrSetting *setting = draft->settings->pdata[i];
+      const PrStageDef *def = pr_draft_find_stage (draft, setting->stage);
 
       if (strcmp (setting->stage, "experiment") == 0)
         continue;
       if (def == NULL)
         {
-          g_autofree char *hint = hint_stage (build, setting->stage, FALSE);
+          g_autofree char *hint = hint_stage (draft, setting->stage, FALSE);
 
-          pr_complain (build->complaints, "%s: the manifest has no stage '%s'%s", setting->where, setting->stage, hint);
+          pr_complain (draft->complaints, "%s: the manifest has no stage '%s'%s", setting->where, setting->stage, hint);
         }
       else if (def->entry != NULL)
-        check_slot_key (build, def, setting->key, setting->where);
+        check_slot_key (draft, def, setting->key, setting->where);
     }
 }

@@ -1,6 +1,6 @@
 #include "config.h"
 
-#include "runtime/build.h"
+#include "runtime/draft.h"
 #include "runtime/complaints.h"
 #include "runtime/params.h"
 #include "runtime/plan.h"
@@ -81,16 +81,16 @@ add_value (GArray *values, const char *key, const char *text, const char *origin
 /* All that was said of the parameters of DEF, in rising order of rank.  VARIANT may be NULL.  STRINGS owns some of it.
  */
 static GArray *
-collect_values (const PrBuild *build, const PrVariant *variant, const PrStageDef *def, GPtrArray *strings)
+collect_values (const PrDraft *draft, const PrVariant *variant, const PrStageDef *def, GPtrArray *strings)
 {
   GArray *values = g_array_new (FALSE, FALSE, sizeof (PrParamValue));
-  const char *dir = build->manifest->dir;
+  const char *dir = draft->manifest->dir;
 
   for (guint i = 0; def->group != NULL && i < def->group->entries->len; i++)
     {
       const PrManifestEntry *entry = def->group->entries->pdata[i];
       char *origin = g_strdup_printf ("manifest:%u", entry->line);
-      char *where = g_strdup_printf ("%s:%u", build->manifest->path, entry->line);
+      char *where = g_strdup_printf ("%s:%u", draft->manifest->path, entry->line);
 
       g_ptr_array_add (strings, origin);
       g_ptr_array_add (strings, where);
@@ -104,51 +104,51 @@ collect_values (const PrBuild *build, const PrVariant *variant, const PrStageDef
       if (strcmp (setting->stage, def->name) == 0)
         add_value (values, setting->key, setting->values[variant->choice[i]], setting->origin, setting->where, dir);
     }
-  for (guint i = 0; i < build->settings->len; i++)
+  for (guint i = 0; i < draft->settings->len; i++)
     {
-      const PrSetting *setting = build->settings->pdata[i];
+      const PrSetting *setting = draft->settings->pdata[i];
 
       if (strcmp (setting->stage, def->name) == 0)
-        add_value (values, setting->key, setting->values[0], setting->origin, setting->where, build->cwd);
+        add_value (values, setting->key, setting->values[0], setting->origin, setting->where, draft->cwd);
     }
   return values;
 }
 
 /* Let the stage check its parameters against each other. */
 static void
-validate (PrBuild *build, const PrStageDef *def, const void *params, const char *where)
+validate (PrDraft *draft, const PrStageDef *def, const void *params, const char *where)
 {
   g_autoptr (GError) raised = NULL, checked = NULL;
   gboolean ok;
 
-  if (def->entry->stage->validate == NULL || build->fatal != NULL)
+  if (def->entry->stage->validate == NULL || draft->fatal != NULL)
     return;
   ok = def->entry->stage->validate (params, &raised);
   if (pr_stage_check_result (def->entry, def->name, "validate", ok, g_steal_pointer (&raised), &checked))
     return;
   if (g_error_matches (checked, PR_ERROR, PR_ERROR_MANIFEST))
-    pr_complain (build->complaints, "%s: %s", where, checked->message);
+    pr_complain (draft->complaints, "%s: %s", where, checked->message);
   else
-    build->fatal = g_steal_pointer (&checked);
+    draft->fatal = g_steal_pointer (&checked);
 }
 
 /* Fill and validate the parameters; TOUCH: look at the files they name. */
 static gboolean
-fill (PrBuild *build, const PrVariant *variant, const PrStageDef *def, gboolean touch, PrParams *ret)
+fill (PrDraft *draft, const PrVariant *variant, const PrStageDef *def, gboolean touch, PrParams *ret)
 {
   g_autoptr (GPtrArray) strings = g_ptr_array_new_with_free_func (g_free);
-  g_autoptr (GArray) values = collect_values (build, variant, def, strings);
-  g_autofree char *where = g_strdup_printf ("%s:%u", build->manifest->path, def->line);
+  g_autoptr (GArray) values = collect_values (draft, variant, def, strings);
+  g_autofree char *where = g_strdup_printf ("%s:%u", draft->manifest->path, def->line);
 
   if (!pr_params_fill (def->entry->stage, (const PrParamValue *)(void *)values->data, values->len, where,
-                       touch ? build->digests : NULL, build->complaints, ret))
+                       touch ? draft->digests : NULL, draft->complaints, ret))
     return FALSE;
-  validate (build, def, ret->params, where);
+  validate (draft, def, ret->params, where);
   return TRUE;
 }
 
 static PrRunSpec *
-build_run (PrBuild *build, const PrVariant *variant, guint64 seed)
+build_run (PrDraft *draft, const PrVariant *variant, guint64 seed)
 {
   PrRunSpec *run = g_new0 (PrRunSpec, 1);
 
@@ -167,12 +167,12 @@ build_run (PrBuild *build, const PrVariant *variant, guint64 seed)
       node = g_new0 (PrNode, 1);
       node->name = g_strdup (def->name);
       node->entry = def->entry;
-      fill (build, variant, def, TRUE, &params);
+      fill (draft, variant, def, TRUE, &params);
       node->params = params.params;
       node->resolved = params.resolved;
       node->identity = params.identity;
       if (variant->arm->sound)
-        pr_build_wire (build, variant, def, run->nodes, node);
+        pr_draft_wire (draft, variant, def, run->nodes, node);
       g_ptr_array_add (run->nodes, node);
     }
   return run;
@@ -206,21 +206,21 @@ count_runs (const PrArm *arm, guint n_seeds)
 /* All of it --------------------------------------------------------------- */
 
 static void
-build_runs (PrBuild *build, PrExperiment *experiment, const GArray *seeds)
+build_runs (PrDraft *draft, PrExperiment *experiment, const GArray *seeds)
 {
   guint64 total = 0;
 
-  for (guint i = 0; i < build->arms->len; i++)
-    total += count_runs (build->arms->pdata[i], seeds->len);
+  for (guint i = 0; i < draft->arms->len; i++)
+    total += count_runs (draft->arms->pdata[i], seeds->len);
   if (total > PR_RUNS_MAX)
     {
-      pr_complain (build->complaints, "%s:1: the arms' lists and the seeds make more than %d runs",
-                   build->manifest->path, PR_RUNS_MAX);
+      pr_complain (draft->complaints, "%s:1: the arms' lists and the seeds make more than %d runs",
+                   draft->manifest->path, PR_RUNS_MAX);
       return;
     }
-  for (guint i = 0; i < build->arms->len; i++)
+  for (guint i = 0; i < draft->arms->len; i++)
     {
-      const PrArm *arm = build->arms->pdata[i];
+      const PrArm *arm = draft->arms->pdata[i];
       g_autofree guint *choice = g_new0 (guint, arm->settings->len + 1);
       const PrVariant variant = { arm, choice };
 
@@ -228,7 +228,7 @@ build_runs (PrBuild *build, PrExperiment *experiment, const GArray *seeds)
         {
           g_ptr_array_add (experiment->arms, label (&variant));
           for (guint j = 0; j < seeds->len; j++)
-            g_ptr_array_add (experiment->runs, build_run (build, &variant, g_array_index (seeds, guint64, j)));
+            g_ptr_array_add (experiment->runs, build_run (draft, &variant, g_array_index (seeds, guint64, j)));
         }
       while (next_choice (arm, choice));
     }
@@ -236,14 +236,14 @@ build_runs (PrBuild *build, PrExperiment *experiment, const GArray *seeds)
 
 /* What no arm uses must be sound too, but its files may be missing. */
 static void
-check_unused (PrBuild *build)
+check_unused (PrDraft *draft)
 {
-  for (guint i = 0; i < build->stages->len; i++)
+  for (guint i = 0; i < draft->stages->len; i++)
     {
-      const PrStageDef *def = build->stages->pdata[i];
+      const PrStageDef *def = draft->stages->pdata[i];
       PrParams params = { 0 };
 
-      if (!def->built && def->entry != NULL && fill (build, NULL, def, FALSE, &params))
+      if (!def->built && def->entry != NULL && fill (draft, NULL, def, FALSE, &params))
         pr_params_clear (def->entry->stage, &params);
     }
 }
@@ -251,39 +251,39 @@ check_unused (PrBuild *build)
 PrExperiment *
 pr_experiment_load (const char *path, const PrRegistry *registry, const PrExperimentOptions *options, GError **error)
 {
-  PrBuild build = { .registry = registry };
+  PrDraft draft = { .registry = registry };
   g_autoptr (PrExperiment) experiment = g_new0 (PrExperiment, 1);
   g_autoptr (GArray) seeds = NULL;
   gboolean ok = FALSE;
 
   experiment->runs = g_ptr_array_new_with_free_func (run_free);
   experiment->arms = g_ptr_array_new_with_free_func (g_free);
-  build.complaints = pr_complaints_new ();
-  build.manifest = pr_manifest_load (path, build.complaints, error);
-  if (build.manifest == NULL)
+  draft.complaints = pr_complaints_new ();
+  draft.manifest = pr_manifest_load (path, draft.complaints, error);
+  if (draft.manifest == NULL)
     {
-      pr_build_clear (&build);
+      pr_draft_clear (&draft);
       return NULL;
     }
-  build.cwd = g_get_current_dir ();
-  build.digests = pr_params_digests_new ();
-  pr_build_read_set (&build, options != NULL ? options->set : NULL);
-  pr_build_read_experiment (&build, experiment);
-  seeds = pr_build_read_seeds (&build);
-  pr_build_read_stages (&build);
-  pr_build_read_arms (&build);
-  pr_build_check_set (&build);
-  build_runs (&build, experiment, seeds);
-  check_unused (&build);
-  pr_build_read_baseline (&build, experiment);
-  pr_build_apply_only (&build, experiment, seeds, options != NULL ? options->only : NULL);
+  draft.cwd = g_get_current_dir ();
+  draft.digests = pr_params_digests_new ();
+  pr_draft_read_set (&draft, options != NULL ? options->set : NULL);
+  pr_draft_read_experiment (&draft, experiment);
+  seeds = pr_draft_read_seeds (&draft);
+  pr_draft_read_stages (&draft);
+  pr_draft_read_arms (&draft);
+  pr_draft_check_set (&draft);
+  build_runs (&draft, experiment, seeds);
+  check_unused (&draft);
+  pr_draft_read_baseline (&draft, experiment);
+  pr_draft_apply_only (&draft, experiment, seeds, options != NULL ? options->only : NULL);
 
-  if (build.fatal != NULL)
-    g_propagate_error (error, g_steal_pointer (&build.fatal));
-  else if (build.complaints->len > 0)
-    pr_complaints_to_error (build.complaints, path, error);
+  if (draft.fatal != NULL)
+    g_propagate_error (error, g_steal_pointer (&draft.fatal));
+  else if (draft.complaints->len > 0)
+    pr_complaints_to_error (draft.complaints, path, error);
   else
     ok = TRUE;
-  pr_build_clear (&build);
+  pr_draft_clear (&draft);
   return ok ? g_steal_pointer (&experiment) : NULL;
 }

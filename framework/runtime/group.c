@@ -1,7 +1,7 @@
 /* group.c - the group [experiment]: name, question, seeds, metric, baseline. */
 #include "config.h"
 
-#include "runtime/build.h"
+#include "runtime/draft.h"
 #include "runtime/complaints.h"
 #include "runtime/nearest.h"
 
@@ -11,18 +11,18 @@ static const char *const experiment_keys[] = { "name", "question", "seeds", "met
 
 /* What --set or the manifest says of KEY, else FALLBACK; RET_WHERE to free. */
 static const char *
-experiment_value (const PrBuild *build, const char *key, const char *fallback, char **ret_where)
+experiment_value (const PrDraft *draft, const char *key, const char *fallback, char **ret_where)
 {
-  const PrManifestGroup *group = pr_manifest_group (build->manifest, PR_GROUP_EXPERIMENT, "");
+  const PrManifestGroup *group = pr_manifest_group (draft->manifest, PR_GROUP_EXPERIMENT, "");
   const PrManifestEntry *entry = group != NULL ? pr_manifest_entry (group, key) : NULL;
-  const PrSetting *setting = pr_build_find_set (build, "experiment", key);
+  const PrSetting *setting = pr_draft_find_set (draft, "experiment", key);
 
   if (setting != NULL)
     {
       *ret_where = g_strdup (setting->where);
       return setting->values[0];
     }
-  *ret_where = g_strdup_printf ("%s:%u", build->manifest->path,
+  *ret_where = g_strdup_printf ("%s:%u", draft->manifest->path,
                                 entry != NULL   ? entry->line
                                 : group != NULL ? group->line
                                                 : 1);
@@ -30,7 +30,7 @@ experiment_value (const PrBuild *build, const char *key, const char *fallback, c
 }
 
 static void
-check_experiment_key (PrBuild *build, const char *key, const char *where)
+check_experiment_key (PrDraft *draft, const char *key, const char *where)
 {
   g_autofree char *hint = NULL, *shown = NULL;
 
@@ -39,27 +39,27 @@ check_experiment_key (PrBuild *build, const char *key, const char *where)
       return;
   hint = pr_nearest_hint (key, experiment_keys, G_N_ELEMENTS (experiment_keys));
   shown = pr_complaint_excerpt (key);
-  pr_complain (build->complaints, "%s: [experiment] has no key '%s'%s", where, shown, hint);
+  pr_complain (draft->complaints, "%s: [experiment] has no key '%s'%s", where, shown, hint);
 }
 
 static void
-check_experiment_keys (PrBuild *build)
+check_experiment_keys (PrDraft *draft)
 {
-  const PrManifestGroup *group = pr_manifest_group (build->manifest, PR_GROUP_EXPERIMENT, "");
+  const PrManifestGroup *group = pr_manifest_group (draft->manifest, PR_GROUP_EXPERIMENT, "");
 
   for (guint i = 0; group != NULL && i < group->entries->len; i++)
     {
       const PrManifestEntry *entry = group->entries->pdata[i];
-      g_autofree char *where = g_strdup_printf ("%s:%u", build->manifest->path, entry->line);
+      g_autofree char *where = g_strdup_printf ("%s:%u", draft->manifest->path, entry->line);
 
-      check_experiment_key (build, entry->key, where);
+      check_experiment_key (draft, entry->key, where);
     }
-  for (guint i = 0; i < build->settings->len; i++)
+  for (guint i = 0; i < draft->settings->len; i++)
     {
-      const PrSetting *setting = build->settings->pdata[i];
+      const PrSetting *setting = draft->settings->pdata[i];
 
       if (strcmp (setting->stage, "experiment") == 0)
-        check_experiment_key (build, setting->key, setting->where);
+        check_experiment_key (draft, setting->key, setting->where);
     }
 }
 
@@ -77,7 +77,7 @@ parse_seed_range (const char *text, guint64 *ret_first, guint64 *ret_last)
 }
 
 gboolean
-pr_build_has_seed (const GArray *seeds, guint64 seed)
+pr_draft_has_seed (const GArray *seeds, guint64 seed)
 {
   for (guint i = 0; i < seeds->len; i++)
     if (g_array_index (seeds, guint64, i) == seed)
@@ -86,10 +86,10 @@ pr_build_has_seed (const GArray *seeds, guint64 seed)
 }
 
 GArray *
-pr_build_read_seeds (PrBuild *build)
+pr_draft_read_seeds (PrDraft *draft)
 {
   g_autofree char *where = NULL;
-  g_auto (GStrv) parts = pr_manifest_split (experiment_value (build, "seeds", "1", &where));
+  g_auto (GStrv) parts = pr_manifest_split (experiment_value (draft, "seeds", "1", &where));
   GArray *seeds = g_array_new (FALSE, FALSE, sizeof (guint64));
 
   for (gsize i = 0; parts[i] != NULL; i++)
@@ -99,20 +99,20 @@ pr_build_read_seeds (PrBuild *build)
 
       if (!parse_seed_range (parts[i], &first, &last) || seeds->len + (last - first) >= PR_RUNS_MAX)
         {
-          pr_complain (build->complaints, "%s: seeds: '%s' is neither a seed nor a range such as 1..5", where, shown);
+          pr_complain (draft->complaints, "%s: seeds: '%s' is neither a seed nor a range such as 1..5", where, shown);
           continue;
         }
       for (guint64 seed = first; seed <= last; seed++)
-        if (pr_build_has_seed (seeds, seed))
+        if (pr_draft_has_seed (seeds, seed))
           {
-            pr_complain (build->complaints, "%s: seeds: %" G_GUINT64_FORMAT " stands there twice", where, seed);
+            pr_complain (draft->complaints, "%s: seeds: %" G_GUINT64_FORMAT " stands there twice", where, seed);
             break;
           }
         else
           g_array_append_val (seeds, seed);
     }
   if (parts[0] == NULL)
-    pr_complain (build->complaints, "%s: seeds: none given; list them as 1;2;3 or 1..3", where);
+    pr_complain (draft->complaints, "%s: seeds: none given; list them as 1;2;3 or 1..3", where);
   return seeds;
 }
 
@@ -128,45 +128,45 @@ metric_ok (const char *name)
 }
 
 void
-pr_build_read_experiment (PrBuild *build, PrExperiment *experiment)
+pr_draft_read_experiment (PrDraft *draft, PrExperiment *experiment)
 {
-  g_autofree char *base = g_path_get_basename (build->manifest->path);
+  g_autofree char *base = g_path_get_basename (draft->manifest->path);
   g_autofree char *where_name = NULL, *where_metric = NULL, *where_question = NULL, *shown = NULL;
 
   base[strcspn (base, ".")] = '\0';
-  experiment->path = g_strdup (build->manifest->path);
-  experiment->text = g_strdup (build->manifest->text);
-  experiment->name = g_strdup (experiment_value (build, "name", base, &where_name));
-  experiment->question = g_strdup (experiment_value (build, "question", "", &where_question));
-  experiment->metric = g_strdup (experiment_value (build, "metric", "ndcg_10", &where_metric));
-  check_experiment_keys (build);
+  experiment->path = g_strdup (draft->manifest->path);
+  experiment->text = g_strdup (draft->manifest->text);
+  experiment->name = g_strdup (experiment_value (draft, "name", base, &where_name));
+  experiment->question = g_strdup (experiment_value (draft, "question", "", &where_question));
+  experiment->metric = g_strdup (experiment_value (draft, "metric", "ndcg_10", &where_metric));
+  check_experiment_keys (draft);
   shown = pr_complaint_excerpt (experiment->name);
   if (!pr_manifest_name_ok (experiment->name))
-    pr_complain (build->complaints, "%s: name: '%s' is not letters, digits, '-' and '_', at most 47", where_name,
+    pr_complain (draft->complaints, "%s: name: '%s' is not letters, digits, '-' and '_', at most 47", where_name,
                  shown);
   if (!metric_ok (experiment->metric))
-    pr_complain (build->complaints, "%s: metric: want a name such as ndcg_10 or hit_5", where_metric);
+    pr_complain (draft->complaints, "%s: metric: want a name such as ndcg_10 or hit_5", where_metric);
 }
 
 void
-pr_build_read_baseline (PrBuild *build, PrExperiment *experiment)
+pr_draft_read_baseline (PrDraft *draft, PrExperiment *experiment)
 {
   g_autofree char *where = NULL, *hint = NULL, *shown = NULL;
   const char *first = experiment->arms->len > 0 ? experiment->arms->pdata[0] : "";
 
-  experiment->baseline = g_strdup (experiment_value (build, "baseline", first, &where));
+  experiment->baseline = g_strdup (experiment_value (draft, "baseline", first, &where));
   for (guint i = 0; i < experiment->arms->len; i++)
     if (strcmp (experiment->arms->pdata[i], experiment->baseline) == 0)
       return;
   hint = pr_nearest_hint (experiment->baseline, (const char *const *)experiment->arms->pdata, experiment->arms->len);
   shown = pr_complaint_excerpt (experiment->baseline);
   for (guint i = 0; i < experiment->arms->len; i++)
-    if (pr_build_arm_matches (experiment->baseline, experiment->arms->pdata[i]))
+    if (pr_draft_arm_matches (experiment->baseline, experiment->arms->pdata[i]))
       {
-        pr_complain (build->complaints, "%s: baseline: arm '%s' has several values; name one, such as '%s'", where,
+        pr_complain (draft->complaints, "%s: baseline: arm '%s' has several values; name one, such as '%s'", where,
                      shown, (const char *)experiment->arms->pdata[i]);
         return;
       }
-  if (build->arms->len > 0)
-    pr_complain (build->complaints, "%s: baseline: there is no arm '%s'%s", where, shown, hint);
+  if (draft->arms->len > 0)
+    pr_complain (draft->complaints, "%s: baseline: there is no arm '%s'%s", where, shown, hint);
 }

@@ -1,7 +1,7 @@
 /* wire.c - connect the inputs of a stage to what stands before it in the pipeline. */
 #include "config.h"
 
-#include "runtime/build.h"
+#include "runtime/draft.h"
 #include "runtime/complaints.h"
 #include "runtime/nearest.h"
 #include "runtime/plan.h"
@@ -17,7 +17,7 @@ typedef struct
 
 typedef struct
 {
-  PrBuild *build;
+  PrDraft *draft;
   const PrVariant *variant;
   const PrStageDef *def;
   const GPtrArray *nodes;
@@ -29,7 +29,7 @@ static gboolean
 find_reference (const Wiring *wiring, const PrStageDef *def, const char *slot, Reference *ret, char **ret_where)
 {
   g_autofree char *key = g_strconcat ("in.", slot, NULL);
-  const PrSetting *setting = pr_build_find_set (wiring->build, def->name, key);
+  const PrSetting *setting = pr_draft_find_set (wiring->draft, def->name, key);
   const PrArm *arm = wiring->variant->arm;
   const PrManifestEntry *entry;
   guint value = 0;
@@ -53,7 +53,7 @@ find_reference (const Wiring *wiring, const PrStageDef *def, const char *slot, R
   entry = def->group != NULL ? pr_manifest_entry (def->group, key) : NULL;
   if (entry == NULL)
     return FALSE;
-  *ret_where = g_strdup_printf ("%s:%u", wiring->build->manifest->path, entry->line);
+  *ret_where = g_strdup_printf ("%s:%u", wiring->draft->manifest->path, entry->line);
   *ret = (Reference){ entry->text, *ret_where };
   return TRUE;
 }
@@ -102,7 +102,7 @@ complain_order (const Wiring *wiring, const Reference *reference, const char *na
 {
   const PrArm *arm = wiring->variant->arm;
   const PrStageDef *target = find_in_pipeline (arm, name);
-  GPtrArray *complaints = wiring->build->complaints;
+  GPtrArray *complaints = wiring->draft->complaints;
   g_autoptr (GString) route = g_string_new (wiring->def->name);
   g_autofree char *shown = pr_complaint_excerpt (name), *hint = NULL;
 
@@ -162,7 +162,7 @@ named_output (const Wiring *wiring, const Reference *reference, const PrNode *fr
     return slot;
   if (slot != NULL)
     {
-      pr_complain (wiring->build->complaints, "%s: '%s.%s' is %s, but input '%s' of stage '%s' takes %s",
+      pr_complain (wiring->draft->complaints, "%s: '%s.%s' is %s, but input '%s' of stage '%s' takes %s",
                    reference->where, from->name, slot_name, slot->type, input->name, wiring->def->name, input->type);
       return NULL;
     }
@@ -171,7 +171,7 @@ named_output (const Wiring *wiring, const Reference *reference, const PrNode *fr
       names[n++] = stage->slots[i].name;
   hint = pr_nearest_hint (slot_name, names, n);
   shown = pr_complaint_excerpt (slot_name);
-  pr_complain (wiring->build->complaints, "%s: stage '%s' has no output '%s'%s%s", reference->where, from->name, shown,
+  pr_complain (wiring->draft->complaints, "%s: stage '%s' has no output '%s'%s%s", reference->where, from->name, shown,
                hint, strpbrk (slot_name, "#; ") != NULL ? "; comments stand on lines of their own" : "");
   return NULL;
 }
@@ -188,7 +188,7 @@ wire_explicit (const Wiring *wiring, const Reference *reference, PrEdge *edge)
   if (strcmp (reference->text, "none") == 0)
     {
       if (!edge->slot->optional)
-        pr_complain (wiring->build->complaints, "%s: input '%s' of stage '%s' is not optional and cannot be 'none'",
+        pr_complain (wiring->draft->complaints, "%s: input '%s' of stage '%s' is not optional and cannot be 'none'",
                      reference->where, edge->slot->name, wiring->def->name);
       return edge->slot->optional;
     }
@@ -206,11 +206,11 @@ wire_explicit (const Wiring *wiring, const Reference *reference, PrEdge *edge)
     {
       edge->from_slot = output_of_type (from, edge->slot->type, &many);
       if (edge->from_slot == NULL)
-        pr_complain (wiring->build->complaints, "%s: stage '%s' writes no %s, which input '%s' of stage '%s' takes",
+        pr_complain (wiring->draft->complaints, "%s: stage '%s' writes no %s, which input '%s' of stage '%s' takes",
                      reference->where, name, edge->slot->type, edge->slot->name, wiring->def->name);
       else if (many)
         {
-          pr_complain (wiring->build->complaints,
+          pr_complain (wiring->draft->complaints,
                        "%s: stage '%s' has several outputs of type %s; say which: in.%s = %s.SLOT", reference->where,
                        name, edge->slot->type, edge->slot->name, name);
           edge->from_slot = NULL;
@@ -256,7 +256,7 @@ wire_latest (const Wiring *wiring, PrEdge *edge)
       edge->from_slot = output_of_type (from, edge->slot->type, &many);
       if (many)
         {
-          pr_complain (wiring->build->complaints,
+          pr_complain (wiring->draft->complaints,
                        "%s: arm '%s': input '%s' of stage '%s': stage '%s' has several outputs of type %s; say which: "
                        "in.%s = %s.SLOT",
                        wiring->place, arm, edge->slot->name, wiring->def->name, from->name, edge->slot->type,
@@ -272,20 +272,20 @@ wire_latest (const Wiring *wiring, PrEdge *edge)
     }
   if (edge->slot->optional)
     return TRUE;
-  writers = writers_of (wiring->build->registry, edge->slot->type);
+  writers = writers_of (wiring->draft->registry, edge->slot->type);
   pr_complain (
-      wiring->build->complaints,
+      wiring->draft->complaints,
       "%s: arm '%s': input '%s' of stage '%s' is not connected: nothing before it writes %s; those that do: %s",
       wiring->place, arm, edge->slot->name, wiring->def->name, edge->slot->type, writers);
   return FALSE;
 }
 
 gboolean
-pr_build_wire (PrBuild *build, const PrVariant *variant, const PrStageDef *def, const GPtrArray *nodes, PrNode *node)
+pr_draft_wire (PrDraft *draft, const PrVariant *variant, const PrStageDef *def, const GPtrArray *nodes, PrNode *node)
 {
   const PrStage *stage = def->entry->stage;
-  g_autofree char *place = g_strdup_printf ("%s:%u", build->manifest->path, variant->arm->line);
-  const Wiring wiring = { build, variant, def, nodes, place };
+  g_autofree char *place = g_strdup_printf ("%s:%u", draft->manifest->path, variant->arm->line);
+  const Wiring wiring = { draft, variant, def, nodes, place };
   gboolean ok = TRUE;
 
   node->edges = g_new0 (PrEdge, stage->n_slots + 1);

@@ -1,6 +1,6 @@
-/* build.h - what the files that turn a manifest into an experiment share; experiment.c drives. */
-#ifndef PR_BUILD_H
-#define PR_BUILD_H
+/* draft.h - what the files that turn a manifest into an experiment share; experiment.c drives. */
+#ifndef PR_DRAFT_H
+#define PR_DRAFT_H
 
 #include "runtime/experiment.h"
 #include "runtime/manifest.h"
@@ -44,7 +44,7 @@ typedef struct
   GPtrArray *settings; /* PrSetting *, of --set, in order */
   GPtrArray *arms;     /* PrArm * */
   GError *fatal;       /* something other than the manifest is broken */
-} PrBuild;
+} PrDraft;
 
 /* More runs are a slip of the keyboard, and would take the memory of the machine. */
 #define PR_RUNS_MAX 10000
@@ -57,29 +57,29 @@ typedef struct
 } PrVariant;
 
 /* arms.c */
-void pr_build_read_set (PrBuild *build, const char *const *set);
-void pr_build_read_stages (PrBuild *build);
-void pr_build_read_arms (PrBuild *build);
-void pr_build_check_set (PrBuild *build); /* once stages and arms are read: does each name something? */
-void pr_build_clear (PrBuild *build);
+void pr_draft_read_set (PrDraft *draft, const char *const *set);
+void pr_draft_read_stages (PrDraft *draft);
+void pr_draft_read_arms (PrDraft *draft);
+void pr_draft_check_set (PrDraft *draft); /* once stages and arms are read: does each name something? */
+void pr_draft_clear (PrDraft *draft);
 /* The last --set of STAGE.KEY, or NULL. */
-const PrSetting *pr_build_find_set (const PrBuild *build, const char *stage, const char *key);
-const PrStageDef *pr_build_find_stage (const PrBuild *build, const char *name);
+const PrSetting *pr_draft_find_set (const PrDraft *draft, const char *stage, const char *key);
+const PrStageDef *pr_draft_find_stage (const PrDraft *draft, const char *name);
 
 /* group.c */
-void pr_build_read_experiment (PrBuild *build, PrExperiment *experiment); /* all but seeds and baseline */
-GArray *pr_build_read_seeds (PrBuild *build);                             /* of guint64, none twice */
-void pr_build_read_baseline (PrBuild *build, PrExperiment *experiment);   /* once the arms are known */
-gboolean pr_build_has_seed (const GArray *seeds, guint64 seed);
+void pr_draft_read_experiment (PrDraft *draft, PrExperiment *experiment); /* all but seeds and baseline */
+GArray *pr_draft_read_seeds (PrDraft *draft);                             /* of guint64, none twice */
+void pr_draft_read_baseline (PrDraft *draft, PrExperiment *experiment);   /* once the arms are known */
+gboolean pr_draft_has_seed (const GArray *seeds, guint64 seed);
 
 /* only.c */
-void pr_build_apply_only (PrBuild *build, PrExperiment *experiment, const GArray *seeds, const char *const *given);
+void pr_draft_apply_only (PrDraft *draft, PrExperiment *experiment, const GArray *seeds, const char *const *given);
 /* Does PATTERN, the name of an arm or a label, mean the arm called LABEL? */
-gboolean pr_build_arm_matches (const char *pattern, const char *label);
+gboolean pr_draft_arm_matches (const char *pattern, const char *label);
 
 /* wire.c */
 /* Make NODE's edges; NODES are those before it in the pipeline.  FALSE after a complaint. */
-gboolean pr_build_wire (PrBuild *build, const PrVariant *variant, const PrStageDef *def, const GPtrArray *nodes,
+gboolean pr_draft_wire (PrDraft *draft, const PrVariant *variant, const PrStageDef *def, const GPtrArray *nodes,
                         PrNode *node);
 
 #endif
