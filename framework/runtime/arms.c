@@ -362,12 +362,17 @@ pr_draft_read_arms (PrDraft *draft)
           pr_complain (draft->complaints, "%s:%u: arm '%s' has no pipeline; add `pipeline = STAGE; STAGE; ...`",
                        draft->manifest->path, group->line, group->name);
           arm->sound = FALSE;
-          continue;
         }
-      read_pipeline (draft, arm, pipeline);
+      else
+        read_pipeline (draft, arm, pipeline);
       for (guint j = 0; j < group->entries->len; j++)
-        if (group->entries->pdata[j] != pipeline)
-          read_override (draft, arm, group->entries->pdata[j]);
+        {
+          const PrManifestEntry *entry = group->entries->pdata[j];
+
+          /* Without a pipeline nothing can be said of STAGE.KEY. */
+          if (entry != pipeline && (pipeline != NULL || strchr (entry->key, '.') == NULL))
+            read_override (draft, arm, entry);
+        }
     }
   if (draft->arms->len == 0)
     pr_complain (draft->complaints, "%s:1: there is no [arm NAME]; add one with a pipeline", draft->manifest->path);

@@ -43,14 +43,15 @@ const char *
 pr_nearest (const char *word, const char *const *names, gsize n)
 {
   const char *nearest = NULL;
-  guint allowed = MAX (1, (guint)strlen (word) / 3), best = allowed + 1;
+  guint best = G_MAXUINT;
 
   for (gsize i = 0; i < n; i++)
     {
       guint d = distance (word, names[i]);
+      guint allowed = MAX (1, (guint)MAX (strlen (word), strlen (names[i])) / 3);
 
       /* A word of one letter would otherwise be "near" every other. */
-      if (d < best && d < strlen (names[i]))
+      if (d <= allowed && d < best && d < strlen (names[i]))
         {
           best = d;
           nearest = names[i];

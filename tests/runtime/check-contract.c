@@ -18,10 +18,8 @@ static const char *const no_colours[] = { NULL };
 static const char *const same_colours[] = { "red", "red", NULL };
 
 static const PrParamSpec sound_params[] = {
-  PR_PARAM_INT (Params, n, 1, 10, 1, "A number."),
-  PR_PARAM_REAL (Params, x, 0.0, 1.0, 0.5, "A number."),
-  PR_PARAM_STRING (Params, text, "", "A text."),
-  PR_PARAM_CHOICE (Params, colour, colours, 0, "A colour."),
+  PR_PARAM_INT (Params, n, 1, 10, 1, "A number."),      PR_PARAM_REAL (Params, x, 0.0, 1.0, 0.5, "A number."),
+  PR_PARAM_STRING (Params, text, "", "A text."),        PR_PARAM_CHOICE (Params, colour, colours, 0, "A colour."),
   PR_PARAM_INTS (Params, sizes, 1, 9, "1,2", "Sizes."),
 };
 
@@ -33,18 +31,18 @@ static const PrSlotSpec sound_slots[] = {
 static gboolean
 plan (const void *params, PrPlan *plan_, GError **error)
 {
-  (void) params;
-  (void) plan_;
-  (void) error;
+  (void)params;
+  (void)plan_;
+  (void)error;
   return TRUE;
 }
 
 static gboolean
 run (const void *params, PrRun *run_, GError **error)
 {
-  (void) params;
-  (void) run_;
-  (void) error;
+  (void)params;
+  (void)run_;
+  (void)error;
   return TRUE;
 }
 
@@ -65,11 +63,19 @@ sound (void)
 
   memcpy (d->params, sound_params, sizeof sound_params);
   memcpy (d->slots, sound_slots, sizeof sound_slots);
-  d->stage = (PrStage) { .size = sizeof (PrStage), .id = "thing-maker", .version = "1", .summary = "Make a thing",
-                         .params = d->params, .n_params = G_N_ELEMENTS (sound_params), .params_size = sizeof (Params),
-                         .slots = d->slots, .n_slots = G_N_ELEMENTS (sound_slots), .plan = plan, .run = run };
+  d->stage = (PrStage){ .size = sizeof (PrStage),
+                        .id = "thing-maker",
+                        .version = "1",
+                        .summary = "Make a thing",
+                        .params = d->params,
+                        .n_params = G_N_ELEMENTS (sound_params),
+                        .params_size = sizeof (Params),
+                        .slots = d->slots,
+                        .n_slots = G_N_ELEMENTS (sound_slots),
+                        .plan = plan,
+                        .run = run };
   d->stages[0] = &d->stage;
-  d->plugin = (PrPlugin) { PR_PLUGIN_INIT, .id = "things", .stages = d->stages };
+  d->plugin = (PrPlugin){ PR_PLUGIN_INIT, .id = "things", .stages = d->stages };
   return d;
 }
 
@@ -116,7 +122,7 @@ END_TEST
   CASE (d->params[0].name = "x", "'x' stands in the table twice")                                                      \
   CASE (d->params[0].help = NULL, "no help text")                                                                      \
   CASE (d->params[0].help = "", "no help text")                                                                        \
-  CASE (d->params[0].kind = (PrParamKind) 99, "kind 99 does not exist")                                                \
+  CASE (d->params[0].kind = (PrParamKind)99, "kind 99 does not exist")                                                 \
   CASE (d->params[0].offset = G_MAXSIZE - 1, "outside the params struct")                                              \
   CASE (d->params[0].offset = 1, "outside the params struct")                                                          \
   CASE (d->params[1].offset = 0, "share a member")                                                                     \
@@ -143,7 +149,7 @@ END_TEST
   CASE (d->slots[0].type = "thing/0", "type 'thing/0'")                                                                \
   CASE (d->slots[0].type = "/1", "type '/1'")                                                                          \
   CASE (d->slots[0].help = NULL, "no help text")                                                                       \
-  CASE (d->slots[0].direction = (PrSlotDirection) 7, "neither PR_SLOT_IN nor PR_SLOT_OUT")                             \
+  CASE (d->slots[0].direction = (PrSlotDirection)7, "neither PR_SLOT_IN nor PR_SLOT_OUT")                              \
   CASE (d->slots[0].direction = PR_SLOT_OUT; d->slots[0].optional = FALSE, "stands in the table twice")                \
   CASE (d->slots[1].optional = TRUE, "output cannot be optional")
 

@@ -97,7 +97,8 @@ END_TEST
 START_TEST (folders_of_both_layouts)
 {
   g_autofree char *dir = pr_check_tmpdir (), *built = g_build_filename (dir, "built", NULL);
-  g_autofree char *libs = g_build_filename (built, "sound", ".libs", NULL), *empty = g_build_filename (dir, "empty", NULL);
+  g_autofree char *libs = g_build_filename (built, "sound", ".libs", NULL),
+                  *empty = g_build_filename (dir, "empty", NULL);
   g_autofree char *link = g_build_filename (libs, "sound.so", NULL), *flat = g_build_filename (dir, "sound.so", NULL);
   g_autofree char *sound = test_plugin_path ("sound"), *la = test_file (dir, "sound.la", "# libtool\n");
   g_autoptr (PrRegistry) in_build = pr_registry_new (), installed = pr_registry_new ();

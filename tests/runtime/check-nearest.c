@@ -7,9 +7,15 @@ static const struct
 {
   const char *word, *nearest;
 } cases[] = {
-  { "epoch", "epochs" }, { "ecpohs", "epochs" },         { "sede", "seed" },
-  { "rl", "lr" },        { "next-itm-sft", "next-item-sft" }, { "nextitemsft", "next-item-sft" },
-  { "temperature", NULL }, { "x", NULL },                { "", NULL },
+  { "epoch", "epochs" },
+  { "ecpohs", "epochs" },
+  { "sede", "seed" },
+  { "rl", "lr" },
+  { "next-itm-sft", "next-item-sft" },
+  { "nextitemsft", "next-item-sft" },
+  { "temperature", NULL },
+  { "x", NULL },
+  { "", NULL },
   { "ssed", "seed" },
 };
 

@@ -167,13 +167,14 @@ END_TEST
 START_TEST (the_last_value_wins_and_every_fault_is_told)
 {
   const PrParamValue good[] = { { "n", "1", "manifest:1", "m:1", "/" }, { "n", "2", "arm a:9", "m:9", "/" } };
-  const PrParamValue bad[]
-      = { { "n", "x", "manifest:1", "m:1", "/" }, { "n", "2", "arm a:9", "m:9", "/" }, { "q", "2", "-", "m:7", "/" } };
+  const PrParamValue bad[] = { { "n", "x", "manifest:1", "m:1", "/" },
+                               { "n", "2", "arm a:9", "m:9", "/" },
+                               { "q", "2", "-", "m:7", "/" } };
   g_autoptr (GPtrArray) complaints = pr_complaints_new ();
   PrParams params = { 0 };
 
   ck_assert (pr_params_fill (source, good, 2, "m:1", NULL, complaints, &params));
-  ck_assert_int_eq (((const Params *) params.params)->n, 2);
+  ck_assert_int_eq (((const Params *)params.params)->n, 2);
   ck_assert_str_eq (resolved (&params, "n", "origin"), "arm a:9");
   pr_params_clear (source, &params);
   ck_assert (!pr_params_fill (source, bad, 3, "m:1", NULL, complaints, &params));
@@ -197,7 +198,7 @@ START_TEST (files_count_by_content)
   ck_assert_str_eq (json_string_value (json_object_get (params.identity, "file")), abc);
   ck_assert_str_eq (json_string_value (json_object_get (params.identity, "files")), twice);
   ck_assert_str_eq (resolved (&params, "file", "value"), a);
-  ck_assert_str_eq (((const Params *) params.params)->files[0], b);
+  ck_assert_str_eq (((const Params *)params.params)->files[0], b);
   ck_assert_uint_eq (g_hash_table_size (digests), 2);
   pr_params_clear (source, &params);
   pr_check_rmdir (dir);
