@@ -32,11 +32,11 @@ compare_beams (const void *a_, const void *b_)
 static double
 logit (const PrLm *lm, const float *hidden, gint32 token)
 {
-  const float *row = lm->weights + lm->layout->embedding + (gsize) token * (gsize) lm->config.hidden;
+  const float *row = lm->weights + lm->layout->embedding + (gsize)token * (gsize)lm->config.hidden;
   double sum = 0;
 
   for (gint32 j = 0; j < lm->config.hidden; j++)
-    sum += (double) hidden[j] * (double) row[j];
+    sum += (double)hidden[j] * (double)row[j];
   return sum;
 }
 
@@ -46,7 +46,7 @@ normaliser (const PrLm *lm, const PrTrie *trie, PrNormalise normalise, const flo
 {
   gboolean whole = normalise == PR_NORMALISE_VOCAB;
   gint32 first = whole ? 0 : trie->first[depth][node], end = whole ? lm->config.vocab : trie->first[depth][node + 1];
-  g_autofree double *logits = g_new (double, (gsize) (end - first));
+  g_autofree double *logits = g_new (double, (gsize)(end - first));
   double most = -INFINITY, sum = 0;
 
   for (gint32 i = first; i < end; i++)
@@ -65,15 +65,15 @@ run_model (PrModel *model, const PrLm *lm, const PrTrie *trie, const gint32 *pro
            const Beam *beams, gint32 n, float *ret_hidden)
 {
   gint32 length = n_prompt + depth;
-  g_autofree gint32 *tokens = g_new (gint32, (gsize) n * (gsize) length);
-  g_autofree gint32 *offsets = g_new (gint32, (gsize) n + 1);
-  PrChunk chunk = { .tokens = tokens, .offsets = offsets, .n_sequences = (gsize) n };
+  g_autofree gint32 *tokens = g_new (gint32, (gsize)n * (gsize)length);
+  g_autofree gint32 *offsets = g_new (gint32, (gsize)n + 1);
+  PrChunk chunk = { .tokens = tokens, .offsets = offsets, .n_sequences = (gsize)n };
 
   for (gint32 b = 0; b <= n; b++)
     offsets[b] = b * length;
   for (gint32 b = 0; b < n; b++)
     {
-      memcpy (tokens + offsets[b], prompt, (gsize) n_prompt * sizeof *tokens);
+      memcpy (tokens + offsets[b], prompt, (gsize)n_prompt * sizeof *tokens);
       for (gint32 l = 0; l < depth; l++)
         tokens[offsets[b] + n_prompt + l] = trie->bases[l] + beams[b].codes[l];
     }
@@ -89,7 +89,7 @@ expand (const PrLm *lm, const PrTrie *trie, PrNormalise normalise, const float *
 
   for (gint32 b = 0; b < n; b++)
     {
-      const float *last = hidden + ((gsize) (b + 1) * (gsize) length - 1) * (gsize) lm->config.hidden;
+      const float *last = hidden + ((gsize)(b + 1) * (gsize)length - 1) * (gsize)lm->config.hidden;
       double norm = normaliser (lm, trie, normalise, last, depth, beams[b].node);
 
       for (gint32 c = trie->first[depth][beams[b].node]; c < trie->first[depth][beams[b].node + 1]; c++)
@@ -112,8 +112,8 @@ gboolean
 pr_beam_search_full (PrLm *lm, const PrTrie *trie, const PrBeamParams *params, const gint32 *tokens,
                      const gint32 *offsets, gsize n_users, gint32 *ret_leaves, float *ret_scores, GError **error)
 {
-  gint32 width = (gint32) MIN (params->beams, pr_trie_n_leaves (trie)), longest = 0;
-  g_autofree Beam *beams = g_new (Beam, (gsize) width);
+  gint32 width = (gint32)MIN (params->beams, pr_trie_n_leaves (trie)), longest = 0;
+  g_autofree Beam *beams = g_new (Beam, (gsize)width);
   g_autofree Beam *children = NULL;
   g_autofree float *hidden = NULL;
   g_autoptr (PrModel) model = NULL;
@@ -122,28 +122,29 @@ pr_beam_search_full (PrLm *lm, const PrTrie *trie, const PrBeamParams *params, c
   for (gsize u = 0; u < n_users; u++)
     longest = MAX (longest, offsets[u + 1] - offsets[u]);
   for (gint32 depth = 0; depth < trie->levels; depth++)
-    most = MAX (most, (gsize) width * (gsize) pr_trie_max_children (trie, depth));
-  model = pr_model_new (&lm->config, (gint64) width * (longest + trie->levels - 1), FALSE, error);
+    most = MAX (most, (gsize)width * (gsize)pr_trie_max_children (trie, depth));
+  model = pr_model_new (&lm->config, (gint64)width * (longest + trie->levels - 1), FALSE, error);
   if (model == NULL)
     return FALSE;
   children = g_new (Beam, most);
-  hidden = g_new (float, (gsize) width * (gsize) (longest + trie->levels - 1) * (gsize) lm->config.hidden);
+  hidden = g_new (float, (gsize)width *(gsize)(longest + trie->levels - 1) * (gsize)lm->config.hidden);
 
   for (gsize u = 0; u < n_users; u++)
     {
       gint32 n_prompt = offsets[u + 1] - offsets[u], n = 1;
 
-      beams[0] = (Beam) { .score = 0 };
+      beams[0] = (Beam){ .score = 0 };
       for (gint32 depth = 0; depth < trie->levels; depth++)
         {
           run_model (model, lm, trie, tokens + offsets[u], n_prompt, depth, beams, n, hidden);
-          n = (gint32) MIN ((gsize) width, expand (lm, trie, params->normalise, hidden, n_prompt + depth, depth, beams, n, children));
-          memcpy (beams, children, (gsize) n * sizeof *beams);
+          n = (gint32)MIN ((gsize)width,
+                           expand (lm, trie, params->normalise, hidden, n_prompt + depth, depth, beams, n, children));
+          memcpy (beams, children, (gsize)n * sizeof *beams);
         }
       for (gint64 b = 0; b < params->beams; b++)
         {
-          ret_leaves[(gint64) u * params->beams + b] = b < n ? beams[b].node : -1;
-          ret_scores[(gint64) u * params->beams + b] = b < n ? (float) beams[b].score : -INFINITY;
+          ret_leaves[(gint64)u * params->beams + b] = b < n ? beams[b].node : -1;
+          ret_scores[(gint64)u * params->beams + b] = b < n ? (float)beams[b].score : -INFINITY;
         }
     }
   return TRUE;

@@ -45,7 +45,8 @@ check_prompts (const Search *s, GError **error)
 
       if (n < 1)
         {
-          g_set_error (error, PR_ERROR, PR_ERROR_DATA, "prompt %d is empty: a search starts from one token at least", u);
+          g_set_error (error, PR_ERROR, PR_ERROR_DATA, "prompt %d is empty: a search starts from one token at least",
+                       u);
           return FALSE;
         }
       if (n > most)
@@ -78,10 +79,11 @@ check_trie (const PrLm *lm, const PrTrie *trie, GError **error)
   for (gint32 l = 0; l < trie->levels; l++)
     if (trie->bases[l] < 0 || trie->bases[l] > lm->config.vocab - trie->sizes[l])
       {
-        g_set_error (error, PR_ERROR, PR_ERROR_DATA,
-                     "semantic id level %d has tokens %d..%d, the model's vocabulary has %d: the model was not grounded "
-                     "with these semantic ids",
-                     l, trie->bases[l], trie->bases[l] + trie->sizes[l] - 1, lm->config.vocab);
+        g_set_error (
+            error, PR_ERROR, PR_ERROR_DATA,
+            "semantic id level %d has tokens %d..%d, the model's vocabulary has %d: the model was not grounded "
+            "with these semantic ids",
+            l, trie->bases[l], trie->bases[l] + trie->sizes[l] - 1, lm->config.vocab);
         return FALSE;
       }
   return TRUE;
@@ -104,11 +106,11 @@ most_scores (const PrTrie *trie, gint64 users, gint64 width)
 static void
 measure (Search *s)
 {
-  s->size = (PrDecoderSize) { .users = s->group,
-                              .rows = (gint64) s->group * s->width,
-                              .steps = s->trie->levels - 1,
-                              .scores = most_scores (s->trie, s->group, s->width),
-                              .vocabulary = s->params->normalise == PR_NORMALISE_VOCAB };
+  s->size = (PrDecoderSize){ .users = s->group,
+                             .rows = (gint64)s->group * s->width,
+                             .steps = s->trie->levels - 1,
+                             .scores = most_scores (s->trie, s->group, s->width),
+                             .vocabulary = s->params->normalise == PR_NORMALISE_VOCAB };
   for (gint32 first = 0; first < s->n_users; first += s->group)
     {
       gint32 end = MIN (first + s->group, s->n_users);
@@ -137,10 +139,11 @@ scores_are_finite (const PrBeams *beams, const float *log_probs, gint32 first_us
     for (gsize i = beams->row_first[r]; i < beams->row_first[r + 1]; i++)
       if (!isfinite (log_probs[i]))
         {
-          g_set_error (error, PR_ERROR, PR_ERROR_NUMERIC,
-                       "prompt %d: the model's score of a code of level %d is not finite: its weights are broken (NaN or "
-                       "Inf); look at the training of this model",
-                       first_user + beams->row_user[r], beams->depth);
+          g_set_error (
+              error, PR_ERROR, PR_ERROR_NUMERIC,
+              "prompt %d: the model's score of a code of level %d is not finite: its weights are broken (NaN or "
+              "Inf); look at the training of this model",
+              first_user + beams->row_user[r], beams->depth);
           return FALSE;
         }
   return TRUE;
@@ -151,7 +154,7 @@ search_group (Search *s, gint32 first, gint32 n_users, Worker *w, gint64 *ret_de
 {
   pr_beams_start (w->beams, n_users);
   if (!pr_beams_done (w->beams))
-    pr_decoder_prompts (w->decoder, s->tokens + s->offsets[first], s->offsets + first, n_users);
+    pr_decoder_prompts (w->decoder, s->tokens, s->offsets + first, n_users);
   while (!pr_beams_done (w->beams))
     {
       const float *log_probs = pr_decoder_log_probs (w->decoder, w->beams);
@@ -169,7 +172,7 @@ search_group (Search *s, gint32 first, gint32 n_users, Worker *w, gint64 *ret_de
 static void
 write_user (const Search *s, const PrBeams *beams, gint32 first, gint32 user)
 {
-  gint64 place = (gint64) (first + user) * s->params->beams;
+  gint64 place = (gint64)(first + user) * s->params->beams;
 
   pr_beams_result (beams, user, s->leaves + place, s->scores + place);
   for (gint64 b = s->width; b < s->params->beams; b++)
@@ -184,7 +187,7 @@ search_tile (gpointer ctx, gsize tile, guint worker)
 {
   Search *s = ctx;
   Worker *w = &s->workers[worker];
-  gint32 first = (gint32) tile * s->group, n = MIN (s->group, s->n_users - first);
+  gint32 first = (gint32)tile * s->group, n = MIN (s->group, s->n_users - first);
 
   if (!worker_ready (s, w, &s->errors[tile]) || !search_group (s, first, n, w, &s->decoded[tile], &s->errors[tile]))
     return;
@@ -232,22 +235,22 @@ pr_beam_search (PrLm *lm, const PrTrie *trie, const PrBeamParams *params, const 
     return TRUE;
   if (!check_trie (lm, trie, error))
     return FALSE;
-  s.n_users = (gint32) n_users;
+  s.n_users = (gint32)n_users;
   if (!check_prompts (&s, error))
     return FALSE;
-  s.group = (gint32) MIN (params->users_at_once, s.n_users);
-  s.width = (gint32) MIN (params->beams, pr_trie_n_leaves (trie));
-  if ((gint64) s.group * s.width * trie->levels > G_MAXINT32)
+  s.group = (gint32)MIN (params->users_at_once, s.n_users);
+  s.width = (gint32)MIN (params->beams, pr_trie_n_leaves (trie));
+  if ((gint64)s.group * s.width * trie->levels > G_MAXINT32)
     {
-      g_set_error (error, PR_ERROR, PR_ERROR_IO, "%d beams of %d users at once are too many: lower one of them", s.width,
-                   s.group);
+      g_set_error (error, PR_ERROR, PR_ERROR_IO, "%d beams of %d users at once are too many: lower one of them",
+                   s.width, s.group);
       return FALSE;
     }
   measure (&s);
 
-  n_groups = (n_users + (gsize) s.group - 1) / (gsize) s.group;
-  s.leaves = leaves = g_new (gint32, n_users * (gsize) params->beams);
-  s.scores = scores = g_new (float, n_users * (gsize) params->beams);
+  n_groups = (n_users + (gsize)s.group - 1) / (gsize)s.group;
+  s.leaves = leaves = g_new (gint32, n_users * (gsize)params->beams);
+  s.scores = scores = g_new (float, n_users *(gsize)params->beams);
   s.workers = g_new0 (Worker, n_workers);
   s.flops = g_new0 (double, n_groups);
   s.decoded = g_new0 (gint64, n_groups);
@@ -257,8 +260,8 @@ pr_beam_search (PrLm *lm, const PrTrie *trie, const PrBeamParams *params, const 
   ok = finish (&s, n_groups, ret_stats, error);
   if (ok)
     {
-      memcpy (ret_leaves, leaves, n_users * (gsize) params->beams * sizeof *leaves);
-      memcpy (ret_scores, scores, n_users * (gsize) params->beams * sizeof *scores);
+      memcpy (ret_leaves, leaves, n_users * (gsize)params->beams * sizeof *leaves);
+      memcpy (ret_scores, scores, n_users * (gsize)params->beams * sizeof *scores);
     }
   for (gsize i = 0; i < n_workers; i++)
     {
@@ -275,7 +278,8 @@ pr_beam_search (PrLm *lm, const PrTrie *trie, const PrBeamParams *params, const 
 }
 
 guint64
-pr_beam_search_bytes (const PrLmConfig *config, const PrBeamParams *params, gint32 levels, gint64 prompt, guint n_threads)
+pr_beam_search_bytes (const PrLmConfig *config, const PrBeamParams *params, gint32 levels, gint64 prompt,
+                      guint n_threads)
 {
   PrDecoderSize size = { .users = params->users_at_once,
                          .prompt_tokens = params->users_at_once * prompt,

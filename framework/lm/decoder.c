@@ -2,7 +2,8 @@
 
 #include "lm/decoder.h"
 
-#include <pauserec/backend.h>
+#include "lm/layer.h"
+
 #include <pauserec/error.h>
 
 #include <math.h>
@@ -17,24 +18,25 @@ struct PrDecoder
   const PrLm *lm;
   const PrBackend *be;
   PrDecoderSize size;
-  gint64 width, q_width, kv_width; /* hidden, heads head_dim, 2 kv_heads head_dim */
+  PrLayer *layers;
+  gint64 width, q_width, kv_width;   /* hidden, heads head_dim, 2 kv_heads head_dim */
   gint64 layer_prompt, layer_suffix; /* floats of a layer in the caches */
 
   /* Backend memory. */
   float *prompt_kv; /* [layers, prompt_tokens, kv_width]: keys, then values of a token */
   float *suffix_kv; /* [layers, steps, rows, kv_width] */
-  float *x, *h, *q, *attended, *gate_up, *act; /* [rows at once, .] */
-  float *last;        /* [users, hidden] stream at the last position of every prompt before the last layer */
-  float *cos, *sin;   /* [positions, head_dim / 2] */
+  float *x, *mid, *h, *q, *attended, *gate_up, *act; /* [rows at once, .] */
+  float *last;      /* [users, hidden] stream at the last position of every prompt before the last layer */
+  float *cos, *sin; /* [positions, head_dim / 2] */
   float *logits, *losses;
-  float *dots;        /* [scores] */
+  float *dots; /* [scores] */
   gint32 *tokens, *positions, *index, *suffix_rows;
 
   /* Host. */
-  gint32 *host;       /* staging for index arrays */
-  gsize *starts;      /* [users] first row of a prompt in the cache */
-  gint32 *lengths;    /* [users] */
-  float *log_probs;   /* [scores] */
+  gint32 *host;     /* staging for index arrays */
+  gsize *starts;    /* [users] first row of a prompt in the cache */
+  gint32 *lengths;  /* [users] */
+  float *log_probs; /* [scores] */
   float *host_losses;
   double flops;
 };
@@ -63,7 +65,7 @@ typedef struct
 static gpointer
 take (Taker *taker, gint64 n, gint64 width)
 {
-  guint64 bytes = (guint64) MAX (n, 1) * (guint64) MAX (width, 1) * 4;
+  guint64 bytes = (guint64)MAX (n, 1) * (guint64)MAX (width, 1) * 4;
   gpointer memory = NULL;
 
   taker->bytes += bytes;
@@ -82,17 +84,18 @@ take_all (PrDecoder *d, const PrLmConfig *c, Taker *taker)
   gint64 rows = rows_at_once (size), logit_rows = size->vocabulary ? LOGIT_ROWS : 0;
 
   d->width = c->hidden;
-  d->q_width = (gint64) c->heads * c->head_dim;
-  d->kv_width = 2 * (gint64) c->kv_heads * c->head_dim;
+  d->q_width = (gint64)c->heads * c->head_dim;
+  d->kv_width = 2 * (gint64)c->kv_heads * c->head_dim;
   d->layer_prompt = size->prompt_tokens * d->kv_width;
   d->layer_suffix = size->steps * size->rows * d->kv_width;
   d->prompt_kv = take (taker, c->layers, d->layer_prompt);
   d->suffix_kv = take (taker, c->layers, d->layer_suffix);
   d->x = take (taker, rows, d->width);
+  d->mid = take (taker, rows, d->width);
   d->h = take (taker, rows, d->width);
   d->q = take (taker, rows, d->q_width);
   d->attended = take (taker, rows, d->q_width);
-  d->gate_up = take (taker, rows, 2 * (gint64) c->ffn);
+  d->gate_up = take (taker, rows, 2 * (gint64)c->ffn);
   d->act = take (taker, rows, c->ffn);
   d->last = take (taker, size->users, d->width);
   d->cos = take (taker, positions_of (size), c->head_dim / 2);
@@ -113,7 +116,28 @@ pr_decoder_bytes (const PrLmConfig *config, const PrDecoderSize *size)
   Taker taker = { .be = NULL };
 
   take_all (&d, config, &taker);
-  return taker.bytes + (guint64) (2 * size->scores + 16 * size->users + size->rows * (4 + size->steps)) * 4;
+  return taker.bytes + (guint64)(2 * size->scores + 16 * size->users + size->rows * (4 + size->steps)) * 4;
+}
+
+static void
+make_layers (PrDecoder *d)
+{
+  gsize angles = (gsize)positions_of (&d->size) * (gsize)(d->lm->config.head_dim / 2);
+  g_autofree float *cos = g_new (float, angles);
+  g_autofree float *sin = g_new (float, angles);
+
+  pr_layer_rope_tables (&d->lm->config, positions_of (&d->size), cos, sin);
+  d->be->upload (d->cos, cos, angles * sizeof *cos);
+  d->be->upload (d->sin, sin, angles * sizeof *sin);
+  d->layers = g_new (PrLayer, (gsize)d->lm->config.layers);
+  for (gint32 l = 0; l < d->lm->config.layers; l++)
+    {
+      PrAttentionShape *shape = &d->layers[l].attention;
+
+      pr_layer_init (&d->layers[l], d->be, &d->lm->config, d->lm->layout, d->lm->weights, l, d->cos, d->sin);
+      shape->q_stride = shape->out_stride = d->q_width;
+      shape->k_stride = shape->v_stride = d->kv_width;
+    }
 }
 
 PrDecoder *
@@ -121,17 +145,17 @@ pr_decoder_new (const PrLm *lm, const PrDecoderSize *size, GError **error)
 {
   g_autoptr (PrDecoder) d = g_new0 (PrDecoder, 1);
   Taker taker = { .be = pr_backend_get () };
-  gsize staging = (gsize) MAX (MAX (size->scores, rows_at_once (size)), size->rows * size->steps);
+  gsize staging = (gsize)MAX (MAX (size->scores, rows_at_once (size)), size->rows * size->steps);
 
   d->lm = lm;
   d->be = taker.be;
   d->size = *size;
   take_all (d, &lm->config, &taker);
   d->host = g_try_new (gint32, staging);
-  d->starts = g_try_new (gsize, (gsize) size->users);
-  d->lengths = g_try_new (gint32, (gsize) size->users);
-  d->log_probs = g_try_new (float, (gsize) size->scores + 1);
-  d->host_losses = g_try_new (float, (gsize) size->rows);
+  d->starts = g_try_new (gsize, (gsize)size->users);
+  d->lengths = g_try_new (gint32, (gsize)size->users);
+  d->log_probs = g_try_new (float, (gsize)size->scores + 1);
+  d->host_losses = g_try_new (float, (gsize)size->rows);
   if (taker.failed || d->host == NULL || d->starts == NULL || d->lengths == NULL || d->log_probs == NULL
       || d->host_losses == NULL)
     {
@@ -141,7 +165,7 @@ pr_decoder_new (const PrLm *lm, const PrDecoderSize *size, GError **error)
                    size->users, taker.bytes >> 20);
       return NULL;
     }
-  pr_rope_tables (&lm->config, positions_of (size), d->cos, d->sin);
+  make_layers (d);
   return g_steal_pointer (&d);
 }
 
@@ -150,12 +174,14 @@ pr_decoder_free (PrDecoder *d)
 {
   if (d == NULL)
     return;
-  gpointer memory[] = { d->prompt_kv, d->suffix_kv, d->x, d->h, d->q, d->attended, d->gate_up, d->act, d->last, d->cos,
-                        d->sin, d->logits, d->losses, d->dots, d->tokens, d->positions, d->index, d->suffix_rows };
+  gpointer memory[] = { d->prompt_kv, d->suffix_kv, d->x,         d->mid,   d->h,          d->q,      d->attended,
+                        d->gate_up,   d->act,       d->last,      d->cos,   d->sin,        d->logits, d->losses,
+                        d->dots,      d->tokens,    d->positions, d->index, d->suffix_rows };
 
   for (gsize i = 0; i < G_N_ELEMENTS (memory); i++)
     if (memory[i] != NULL)
       d->be->free (memory[i]);
+  g_free (d->layers);
   g_free (d->host);
   g_free (d->starts);
   g_free (d->lengths);
@@ -164,89 +190,62 @@ pr_decoder_free (PrDecoder *d)
   g_free (d);
 }
 
-/* y [rows, out] = x [rows, in] W^T (+ y if ADD). */
+/* Y [rows, OUT] = rotate (h W^T + bias), of HEADS heads of queries and KV_HEADS of keys. */
 static void
-linear (PrDecoder *d, gint64 rows, gint64 in, gint64 out, const float *x, gint64 weight, gboolean add, float *y)
+project (PrDecoder *d, gint32 layer, gint64 rows, gint64 out, const float *weight, const float *bias, gint32 heads,
+         gint32 kv_heads, float *y)
 {
-  d->be->gemm (FALSE, TRUE, rows, out, in, 1, x, in, d->lm->weights + weight, in, add ? 1 : 0, y, out);
-  d->flops += 2.0 * (double) rows * (double) in * (double) out;
+  PrRope rope = d->layers[layer].rope;
+
+  rope.heads = heads;
+  rope.kv_heads = kv_heads;
+  d->be->gemm (FALSE, TRUE, rows, out, d->width, 1, d->h, d->width, weight, d->width, 0, y, out);
+  if (bias != NULL)
+    d->be->bias_forward (rows, out, bias, y, out);
+  d->be->rope_forward (&rope, rows, d->positions, y, out, y, out, NULL);
+  d->flops += 2.0 * (double)rows * (double)d->width * (double)out;
+}
+
+/* Queries of h into q. */
+static void
+project_queries (PrDecoder *d, gint32 l, gint64 rows)
+{
+  const PrLayer *layer = &d->layers[l];
+
+  project (d, l, rows, d->q_width, layer->qkv, layer->qkv_bias, layer->rope.heads, 0, d->q);
+}
+
+/* Keys and values of h straight into a cache: their weights follow those of the queries. */
+static void
+project_keys_values (PrDecoder *d, gint32 l, gint64 rows, float *kv)
+{
+  const PrLayer *layer = &d->layers[l];
+  const float *bias = layer->qkv_bias != NULL ? layer->qkv_bias + d->q_width : NULL;
+
+  project (d, l, rows, d->kv_width, layer->qkv + d->q_width * d->width, bias, 0, layer->rope.kv_heads, kv);
 }
 
 static void
-bias (PrDecoder *d, gint64 rows, gint64 width, gint64 offset, float *x)
+norm (PrDecoder *d, gint64 rows, const float *x, const float *weight)
 {
-  if (offset >= 0)
-    d->be->bias_forward (rows, width, d->lm->weights + offset, x, width);
+  d->be->rmsnorm_forward (rows, d->width, x, weight, (float)d->lm->config.rms_eps, d->h, NULL);
 }
 
-/* Queries of H into d->q. */
+/* The rest of a layer, from attended to its output in X. */
 static void
-project_queries (PrDecoder *d, gint32 layer, gint64 rows)
+finish_layer (PrDecoder *d, gint32 l, gint64 rows, float *x)
 {
-  const PrLmConfig *c = &d->lm->config;
-  const PrLmLayerOffsets *o = &d->lm->layout->layers[layer];
-  PrRope rope = { c->heads, 0, c->head_dim, (float) c->rms_eps, d->cos, d->sin, NULL, NULL };
+  const PrLayer *layer = &d->layers[l];
 
-  if (o->q_norm >= 0)
-    {
-      rope.q_norm = d->lm->weights + o->q_norm;
-      rope.k_norm = d->lm->weights + o->k_norm;
-    }
-  linear (d, rows, d->width, d->q_width, d->h, o->q, FALSE, d->q);
-  bias (d, rows, d->q_width, o->q_bias, d->q);
-  d->be->rope_forward (&rope, rows, d->positions, d->q, d->q_width, d->q, d->q_width, NULL);
-}
-
-/* Keys and values of H into KV: both projections in one product, since their weights are adjacent. */
-static void
-project_keys_values (PrDecoder *d, gint32 layer, gint64 rows, float *kv)
-{
-  const PrLmConfig *c = &d->lm->config;
-  const PrLmLayerOffsets *o = &d->lm->layout->layers[layer];
-  PrRope rope = { 0, c->kv_heads, c->head_dim, (float) c->rms_eps, d->cos, d->sin, NULL, NULL };
-
-  if (o->k_norm >= 0)
-    {
-      rope.q_norm = d->lm->weights + o->q_norm;
-      rope.k_norm = d->lm->weights + o->k_norm;
-    }
-  linear (d, rows, d->width, d->kv_width, d->h, o->k, FALSE, kv);
-  bias (d, rows, d->kv_width, o->k_bias, kv);
-  d->be->rope_forward (&rope, rows, d->positions, kv, d->kv_width, kv, d->kv_width, NULL);
-}
-
-static void
-norm (PrDecoder *d, gint64 rows, const float *x, gint64 weight)
-{
-  d->be->rmsnorm_forward (rows, d->width, x, d->lm->weights + weight, (float) d->lm->config.rms_eps, d->h, NULL);
-}
-
-/* X += o (attended); X += feed-forward (X). */
-static void
-finish_layer (PrDecoder *d, gint32 layer, gint64 rows, float *x)
-{
-  const PrLmLayerOffsets *o = &d->lm->layout->layers[layer];
-  gint64 ffn = d->lm->config.ffn;
-
-  linear (d, rows, d->q_width, d->width, d->attended, o->o, TRUE, x);
-  norm (d, rows, x, o->post_norm);
-  linear (d, rows, d->width, 2 * ffn, d->h, o->gate, FALSE, d->gate_up);
-  d->be->swiglu_forward (rows, ffn, d->gate_up, d->act);
-  linear (d, rows, ffn, d->width, d->act, o->down, TRUE, x);
-}
-
-static PrAttentionShape
-attention_shape (const PrDecoder *d)
-{
-  const PrLmConfig *c = &d->lm->config;
-
-  return (PrAttentionShape) { c->heads, c->kv_heads, c->head_dim, d->q_width, d->kv_width, d->kv_width, d->q_width };
+  pr_layer_attention_out (layer, rows, d->attended, x, d->mid, NULL, 0);
+  pr_layer_mlp (layer, rows, d->mid, d->h, NULL, d->gate_up, d->act, x, NULL, 0);
+  d->flops += 2.0 * (double)rows * (double)d->width * (double)(d->q_width + 3 * layer->width.ffn);
 }
 
 static void
 upload (PrDecoder *d, gint32 *to, gint64 n)
 {
-  d->be->upload (to, d->host, (gsize) n * sizeof *to);
+  d->be->upload (to, d->host, (gsize)n * sizeof *to);
 }
 
 /* All layers but the last, and the last layer's keys and values, of the prompts of users [FIRST, END). */
@@ -254,9 +253,8 @@ static void
 run_prompts (PrDecoder *d, const gint32 *tokens, const gint32 *offsets, gint32 first, gint32 end)
 {
   const PrLmConfig *c = &d->lm->config;
-  PrAttentionShape shape = attention_shape (d);
   gint64 rows = offsets[end] - offsets[first];
-  gsize n = (gsize) (end - first);
+  gsize n = (gsize)(end - first);
   g_autofree gint32 *local = g_new (gint32, n + 1);
 
   for (gint32 u = first; u <= end; u++)
@@ -265,21 +263,21 @@ run_prompts (PrDecoder *d, const gint32 *tokens, const gint32 *offsets, gint32 f
     for (gint32 i = 0; i < d->lengths[u]; i++)
       d->host[local[u - first] + i] = i;
   upload (d, d->positions, rows);
-  d->be->upload (d->tokens, tokens + offsets[first], (gsize) rows * sizeof *tokens);
+  d->be->upload (d->tokens, tokens + offsets[first], (gsize)rows * sizeof *tokens);
   d->be->embedding_forward (rows, d->width, d->tokens, d->lm->weights + d->lm->layout->embedding, d->x);
 
   for (gint32 l = 0; l < c->layers; l++)
     {
-      float *kv = d->prompt_kv + l * d->layer_prompt + (gint64) d->starts[first] * d->kv_width;
+      float *kv = d->prompt_kv + l * d->layer_prompt + (gint64)d->starts[first] * d->kv_width;
 
-      norm (d, rows, d->x, d->lm->layout->layers[l].in_norm);
+      norm (d, rows, d->x, d->layers[l].in_norm);
       project_keys_values (d, l, rows, kv);
       if (l == c->layers - 1)
         break;
       project_queries (d, l, rows);
-      d->be->attention_forward (&shape, local, n, d->q, kv, kv + d->kv_width / 2, d->attended, NULL);
+      d->be->attention_forward (&d->layers[l].attention, local, n, d->q, kv, kv + d->kv_width / 2, d->attended, NULL);
       for (gint32 u = first; u < end; u++)
-        d->flops += 2.0 * (double) d->q_width * (double) d->lengths[u] * (double) (d->lengths[u] + 1);
+        d->flops += 2.0 * (double)d->q_width * (double)d->lengths[u] * (double)(d->lengths[u] + 1);
       finish_layer (d, l, rows, d->x);
     }
   for (gint32 u = first; u < end; u++)
@@ -292,8 +290,7 @@ run_prompts (PrDecoder *d, const gint32 *tokens, const gint32 *offsets, gint32 f
 static void
 attend_user (PrDecoder *d, gint32 layer, gint32 user, gint64 first, gint64 end, gint64 n_suffix)
 {
-  PrAttentionShape shape = attention_shape (d);
-  const float *prompt = d->prompt_kv + layer * d->layer_prompt + (gint64) d->starts[user] * d->kv_width;
+  const float *prompt = d->prompt_kv + layer * d->layer_prompt + (gint64)d->starts[user] * d->kv_width;
   const float *suffix = d->suffix_kv + layer * d->layer_suffix;
   PrCachedAttention cached = {
     .n_queries = end - first,
@@ -308,8 +305,8 @@ attend_user (PrDecoder *d, gint32 layer, gint32 user, gint64 first, gint64 end, 
     .out = d->attended + first * d->q_width,
   };
 
-  d->be->attention_cached (&shape, &cached);
-  d->flops += 4.0 * (double) d->q_width * (double) (end - first) * (double) (d->lengths[user] + n_suffix);
+  d->be->attention_cached (&d->layers[layer].attention, &cached);
+  d->flops += 4.0 * (double)d->q_width * (double)(end - first) * (double)(d->lengths[user] + n_suffix);
 }
 
 /* The last layer at the last position of every prompt. */
@@ -321,12 +318,12 @@ finish_prompts (PrDecoder *d, gint32 n_users)
   for (gint32 u = 0; u < n_users; u++)
     d->host[u] = d->lengths[u] - 1;
   upload (d, d->positions, n_users);
-  norm (d, n_users, d->last, d->lm->layout->layers[l].in_norm);
+  norm (d, n_users, d->last, d->layers[l].in_norm);
   project_queries (d, l, n_users);
   for (gint32 u = 0; u < n_users; u++)
     attend_user (d, l, u, u, u + 1, 0);
   finish_layer (d, l, n_users, d->last);
-  norm (d, n_users, d->last, d->lm->layout->final_norm);
+  norm (d, n_users, d->last, d->lm->weights + d->lm->layout->final_norm);
 }
 
 void
@@ -334,7 +331,7 @@ pr_decoder_prompts (PrDecoder *d, const gint32 *tokens, const gint32 *offsets, g
 {
   for (gint32 u = 0; u < n_users; u++)
     {
-      d->starts[u] = (gsize) (offsets[u] - offsets[0]);
+      d->starts[u] = (gsize)(offsets[u] - offsets[0]);
       d->lengths[u] = offsets[u + 1] - offsets[u];
     }
   for (gint32 first = 0, end; first < n_users; first = end)
@@ -364,9 +361,9 @@ upload_step (PrDecoder *d, const PrBeams *beams)
       const gint32 *history = pr_beams_row_history (beams, r);
 
       for (gint32 s = 0; s < depth; s++)
-        d->host[(gint64) r * depth + s] = (gint32) (s * d->size.rows) + history[s + 1];
+        d->host[(gint64)r * depth + s] = (gint32)(s * d->size.rows) + history[s + 1];
     }
-  upload (d, d->suffix_rows, (gint64) rows * depth);
+  upload (d, d->suffix_rows, (gint64)rows * depth);
 }
 
 void
@@ -380,7 +377,7 @@ pr_decoder_step (PrDecoder *d, const PrBeams *beams)
     {
       float *kv = d->suffix_kv + l * d->layer_suffix + (beams->depth - 1) * d->size.rows * d->kv_width;
 
-      norm (d, rows, d->x, d->lm->layout->layers[l].in_norm);
+      norm (d, rows, d->x, d->layers[l].in_norm);
       project_keys_values (d, l, rows, kv);
       project_queries (d, l, rows);
       for (gint64 first = 0, end; first < rows; first = end)
@@ -391,7 +388,7 @@ pr_decoder_step (PrDecoder *d, const PrBeams *beams)
         }
       finish_layer (d, l, rows, d->x);
     }
-  norm (d, rows, d->x, d->lm->layout->final_norm);
+  norm (d, rows, d->x, d->lm->weights + d->lm->layout->final_norm);
 }
 
 /* losses [row] = log of the sum of exp of all logits of the row - the logit of the row's first child. */
@@ -416,8 +413,8 @@ normalise_over_vocabulary (PrDecoder *d, const PrBeams *beams)
                    d->logits, vocab);
       d->be->cross_entropy (rows, vocab, d->logits, vocab, d->tokens + first, 0, d->losses + first);
     }
-  d->flops += 2.0 * (double) beams->n_rows * (double) d->width * (double) vocab;
-  d->be->download (d->host_losses, d->losses, (gsize) beams->n_rows * sizeof (float));
+  d->flops += 2.0 * (double)beams->n_rows * (double)d->width * (double)vocab;
+  d->be->download (d->host_losses, d->losses, (gsize)beams->n_rows * sizeof (float));
 }
 
 /* log softmax over the N children of a row, whose logits are X. */
@@ -430,10 +427,10 @@ log_softmax (gsize n, float *x)
   for (gsize i = 1; i < n; i++)
     most = MAX (most, x[i]);
   for (gsize i = 0; i < n; i++)
-    sum += (double) expf (x[i] - most);
+    sum += (double)expf (x[i] - most);
   sum = log (sum);
   for (gsize i = 0; i < n; i++)
-    x[i] = (float) ((double) x[i] - (double) most - sum);
+    x[i] = (float)((double)x[i] - (double)most - sum);
 }
 
 const float *
@@ -450,11 +447,11 @@ pr_decoder_log_probs (PrDecoder *d, const PrBeams *beams)
       for (gint32 c = trie->first[depth][node]; c < trie->first[depth][node + 1]; c++)
         d->host[n++] = trie->bases[depth] + trie->codes[depth + 1][c];
     }
-  upload (d, d->index, (gint64) n);
+  upload (d, d->index, (gint64)n);
   d->be->gather_dot (beams->n_rows, d->width, beams->row_first, d->h, d->index,
                      d->lm->weights + d->lm->layout->embedding, d->dots);
   d->be->download (d->log_probs, d->dots, n * sizeof (float));
-  d->flops += 2.0 * (double) n * (double) d->width;
+  d->flops += 2.0 * (double)n * (double)d->width;
 
   if (d->size.vocabulary)
     normalise_over_vocabulary (d, beams);

@@ -1,8 +1,9 @@
 /* decoder.h - the transformer as the beam search runs it: prompts once, then one row a beam and step.
  *
- * Keys and values of the prompts of a group of users stay in a cache that all beams of a user share; those of decode steps
- * lie row by row in a second one, found through the histories of beams, so that nothing moves when beams are reordered.
- * The last layer runs (queries, attention, feed-forward) only where its output is read.  One decoder serves one thread.
+ * Keys and values of the prompts of a group of users stay in a cache that all beams of a user share; those of decode
+ * steps lie row by row in a second one, found through the histories of beams, so that nothing moves when beams are
+ * reordered. The last layer runs (queries, attention, feed-forward) only where its output is read.  One decoder serves
+ * one thread.
  */
 #ifndef PR_DECODER_H
 #define PR_DECODER_H
@@ -30,7 +31,7 @@ void pr_decoder_free (PrDecoder *decoder);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PrDecoder, pr_decoder_free)
 guint64 pr_decoder_bytes (const PrLmConfig *config, const PrDecoderSize *size);
 
-/* Run the prompts; BEAMS was just started with the same users. */
+/* Run the prompts of N_USERS users: OFFSETS [n_users + 1] into TOKENS, not necessarily from 0. */
 void pr_decoder_prompts (PrDecoder *decoder, const gint32 *tokens, const gint32 *offsets, gint32 n_users);
 /* Run the newest code of every open beam. */
 void pr_decoder_step (PrDecoder *decoder, const PrBeams *beams);

@@ -1,8 +1,8 @@
 /* recommend - ask a trained model for the next item of every user (paper, section 3, step 4: inference).
  *
- * The prompt is the one of training (protocol.json): in pause mode the k literal pauses stand between <think> and </think>,
- * nothing verbal is generated, and the semantic id is decoded right after.  A beam search over the trie of the
- * catalogue finds items only.
+ * The prompt is the one of training (protocol.json): in pause mode the k literal pauses stand between <think> and
+ * </think>, nothing verbal is generated, and the semantic id is decoded right after.  A beam search over the trie of
+ * the catalogue finds items only.
  */
 #include <pauserec/pauserec.h>
 
@@ -22,12 +22,14 @@ static const PrSplit splits[] = { PR_SPLIT_VALID, PR_SPLIT_TEST };
 static const char *const normalise_names[] = { "trie", "vocabulary", NULL };
 
 static const PrParamSpec params[] = {
-  PR_PARAM_CHOICE (Params, split, split_names, 1, "Whose target is predicted: `valid` to choose settings, `test` to report."),
+  PR_PARAM_CHOICE (Params, split, split_names, 1,
+                   "Whose target is predicted: `valid` to choose settings, `test` to report."),
   PR_PARAM_INT (Params, beams, 1, 4096, 20, "Beams kept at every level (LC-Rec: 20)."),
   PR_PARAM_INT (Params, top_k, 1, 4096, 10, "Items listed for a user (the paper reports Hit and NDCG at 5 and 10)."),
-  PR_PARAM_CHOICE (Params, normalise, normalise_names, PR_NORMALISE_TRIE,
-                   "Log-probabilities are normalised over the codes that the catalogue allows (`trie`, faster) or over the "
-                   "whole `vocabulary`, as transformers does."),
+  PR_PARAM_CHOICE (
+      Params, normalise, normalise_names, PR_NORMALISE_TRIE,
+      "Log-probabilities are normalised over the codes that the catalogue allows (`trie`, faster) or over the "
+      "whole `vocabulary`, as transformers does."),
   PR_PARAM_INT (Params, users_at_once, 1, 4096, 16, "Users that one thread decodes together; bounds memory."),
   PR_PARAM_INT (Params, max_users, 0, G_MAXINT32, 0, "Answer only the first so many users, for quick tests; 0: all."),
   PR_PARAM_BOOL (Params, exclude_history, false,
@@ -69,7 +71,7 @@ recommend_validate (const void *params_, GError **error)
       g_set_error (error, PR_ERROR, PR_ERROR_MANIFEST,
                    "top_k = %" G_GINT64_FORMAT " is more than beams = %" G_GINT64_FORMAT
                    ": every listed item needs a beam; raise beams",
-                   (gint64) p->top_k, (gint64) p->beams);
+                   (gint64)p->top_k, (gint64)p->beams);
       return FALSE;
     }
   return TRUE;
@@ -83,17 +85,17 @@ recommend_plan (const void *params_, PrPlan *plan, GError **error)
   gint64 n_params = pr_plan_input_dim (plan, "lm", "n_params");
   guint64 bytes = 64 << 20;
 
-  (void) error;
+  (void)error;
   pr_plan_set_dim (plan, "ranking", "n_users", n_users);
   pr_plan_set_dim (plan, "ranking", "k", p->top_k);
   if (n_params > 0)
     {
       gint64 asked = p->max_users > 0 && n_users > 0 ? MIN (n_users, p->max_users) : n_users;
 
-      bytes += (guint64) n_params * sizeof (float);
+      bytes += (guint64)n_params * sizeof (float);
       /* A prompt of 128 tokens and three decode steps of all beams: the sizes are not known before the data are. */
       if (asked > 0)
-        pr_plan_set_flops (plan, 2.0 * (double) n_params * (double) asked * (128.0 + 3.0 * (double) p->beams));
+        pr_plan_set_flops (plan, 2.0 * (double)n_params * (double)asked * (128.0 + 3.0 * (double)p->beams));
     }
   pr_plan_set_memory (plan, bytes);
   return TRUE;
@@ -124,9 +126,10 @@ load_inputs (Job *job, PrRun *run, GError **error)
     }
   if (protocol->thinking == PR_THINKING_COT)
     {
-      g_set_error (error, PR_ERROR, PR_ERROR_MANIFEST,
-                   "the language model thinks in words (protocol mode `cot`), which this stage does not decode; connect "
-                   "a model trained by next-item-sft or pause-sft");
+      g_set_error (
+          error, PR_ERROR, PR_ERROR_MANIFEST,
+          "the language model thinks in words (protocol mode `cot`), which this stage does not decode; connect "
+          "a model trained by next-item-sft or pause-sft");
       return FALSE;
     }
   if (job->sids->n_items != pr_dataset_n_items (job->dataset))
@@ -148,7 +151,7 @@ load_inputs (Job *job, PrRun *run, GError **error)
 static float *
 training_popularity (const PrDataset *dataset)
 {
-  float *prior = g_new0 (float, (gsize) pr_dataset_n_items (dataset) + 1);
+  float *prior = g_new0 (float, (gsize)pr_dataset_n_items (dataset) + 1);
 
   for (gint64 u = 0; u < pr_dataset_n_users (dataset); u++)
     {
@@ -168,10 +171,10 @@ ask (Job *job, gint64 user, GError **error)
   gint64 n, longest = pr_lm_config (job->lm)->max_positions - job->sids->levels + 1;
   const gint32 *history = pr_dataset_history (job->dataset, user, job->split, &n);
   guint before = job->tokens->len;
-  gint32 number = (gint32) user, end;
+  gint32 number = (gint32)user, end;
 
   pr_prompter_prompt (job->prompter, history, n, job->tokens);
-  if ((gint64) (job->tokens->len - before) > longest)
+  if ((gint64)(job->tokens->len - before) > longest)
     {
       g_set_error (error, PR_ERROR, PR_ERROR_DATA,
                    "user %s: the prompt has %u tokens, the model takes at most %" G_GINT64_FORMAT
@@ -179,7 +182,7 @@ ask (Job *job, gint64 user, GError **error)
                    pr_dataset_user_id (job->dataset, user), job->tokens->len - before, longest);
       return FALSE;
     }
-  end = (gint32) job->tokens->len;
+  end = (gint32)job->tokens->len;
   g_array_append_val (job->offsets, end);
   g_array_append_val (job->users, number);
   return TRUE;
@@ -230,14 +233,14 @@ static gboolean
 answer (Job *job, GError **error)
 {
   gint64 beams = job->params->beams, start = g_get_monotonic_time ();
-  PrBeamParams search = { beams, (PrNormalise) job->params->normalise, job->params->users_at_once };
+  PrBeamParams search = { beams, (PrNormalise)job->params->normalise, job->params->users_at_once };
 
-  if (!pr_beam_search (job->lm, job->trie, &search, (const gint32 *) (gpointer) job->tokens->data,
-                       (const gint32 *) (gpointer) job->offsets->data, job->users->len, job->leaves, job->scores,
+  if (!pr_beam_search (job->lm, job->trie, &search, (const gint32 *)(gpointer)job->tokens->data,
+                       (const gint32 *)(gpointer)job->offsets->data, job->users->len, job->leaves, job->scores,
                        &job->stats, error))
     {
-      g_prefix_error (error, "users %s and following: ",
-                      pr_dataset_user_id (job->dataset, g_array_index (job->users, gint32, 0)));
+      g_prefix_error (
+          error, "users %s and following: ", pr_dataset_user_id (job->dataset, g_array_index (job->users, gint32, 0)));
       return FALSE;
     }
   for (guint i = 0; i < job->users->len; i++)
@@ -245,7 +248,7 @@ answer (Job *job, GError **error)
       list_items (job, g_array_index (job->users, gint32, i), job->leaves + i * beams, job->scores + i * beams);
       count_beams (job, job->leaves + i * beams);
     }
-  job->seconds += (double) (g_get_monotonic_time () - start) / G_USEC_PER_SEC;
+  job->seconds += (double)(g_get_monotonic_time () - start) / G_USEC_PER_SEC;
   job->n_answered += job->users->len;
   g_array_set_size (job->tokens, 0);
   g_array_set_size (job->offsets, 1);
@@ -274,8 +277,8 @@ job_init (Job *job, gsize batch)
   job->offsets = g_array_new (FALSE, FALSE, sizeof (gint32));
   job->users = g_array_new (FALSE, FALSE, sizeof (gint32));
   g_array_append_val (job->offsets, zero);
-  job->leaves = g_new (gint32, batch * (gsize) p->beams);
-  job->scores = g_new (float, batch * (gsize) p->beams);
+  job->leaves = g_new (gint32, batch * (gsize)p->beams);
+  job->scores = g_new (float, batch *(gsize)p->beams);
   job->items = g_new (gint32, p->top_k + most);
   job->item_scores = g_new (float, p->top_k + most);
 }
@@ -316,9 +319,9 @@ answer_all (Job *job, PrRun *run, gsize batch, GError **error)
 
           if (!answer (job, error))
             return FALSE;
-          status = g_strdup_printf ("%.0f users/s", (double) job->n_answered / MAX (job->seconds, 1e-9));
+          status = g_strdup_printf ("%.0f users/s", (double)job->n_answered / MAX (job->seconds, 1e-9));
           pr_run_status (run, status);
-          if (!pr_run_step (run, (guint64) u + 1, (guint64) n_users, error))
+          if (!pr_run_step (run, (guint64)u + 1, (guint64)n_users, error))
             return FALSE;
         }
     }
@@ -328,17 +331,17 @@ answer_all (Job *job, PrRun *run, gsize batch, GError **error)
 static void
 report (const Job *job, PrRun *run)
 {
-  double users = MAX ((double) job->n_answered, 1);
+  double users = MAX ((double)job->n_answered, 1);
 
   pr_run_set_dim (run, "ranking", "n_users", job->ranking->n_users);
   pr_run_set_dim (run, "ranking", "k", job->ranking->k);
-  pr_run_metric (run, "prompt_tokens_mean", (double) job->stats.prompt_tokens / users);
-  pr_run_metric (run, "beams_mean", (double) job->n_beams / users);
-  pr_run_metric (run, "invalid_beams", (double) job->n_invalid);
-  pr_run_add_cost (run, PR_COST_INFER_TOKENS, (double) (job->stats.prompt_tokens + job->stats.decoded_tokens));
-  pr_run_add_cost (run, PR_COST_GENERATED_TOKENS, (double) job->stats.generated_tokens);
+  pr_run_metric (run, "prompt_tokens_mean", (double)job->stats.prompt_tokens / users);
+  pr_run_metric (run, "beams_mean", (double)job->n_beams / users);
+  pr_run_metric (run, "invalid_beams", (double)job->n_invalid);
+  pr_run_add_cost (run, PR_COST_INFER_TOKENS, (double)(job->stats.prompt_tokens + job->stats.decoded_tokens));
+  pr_run_add_cost (run, PR_COST_GENERATED_TOKENS, (double)job->stats.generated_tokens);
   pr_run_add_cost (run, PR_COST_FLOPS, job->stats.flops);
-  pr_run_add_cost (run, PR_COST_INFER_USERS, (double) job->n_answered);
+  pr_run_add_cost (run, PR_COST_INFER_USERS, (double)job->n_answered);
   pr_run_add_cost (run, PR_COST_INFER_SECONDS, job->seconds);
 }
 
@@ -347,7 +350,7 @@ recommend_run (const void *params_, PrRun *run, GError **error)
 {
   Job job = { .params = params_ };
   /* Every thread gets a few groups a batch; where the batches are cut does not change the bits. */
-  gsize batch = (gsize) job.params->users_at_once * 4 * MAX (pr_threads_get (), 1);
+  gsize batch = (gsize)job.params->users_at_once * 4 * MAX (pr_threads_get (), 1);
   gboolean ok = load_inputs (&job, run, error);
 
   if (ok)

@@ -26,7 +26,7 @@ typedef struct
 static gint32
 pick (PrRng rng, guint64 what, gint32 low, gint32 high)
 {
-  return low + (gint32) pr_rng_below (rng, 0, what, (guint64) (high - low + 1));
+  return low + (gint32)pr_rng_below (rng, 0, what, (guint64)(high - low + 1));
 }
 
 static void
@@ -34,15 +34,22 @@ case_init_model (Case *c, PrRng rng, PrLmFamily family)
 {
   PrLmConfig *config = &c->lm.config;
 
-  *config = (PrLmConfig) { .family = family, .layers = pick (rng, 0, 1, 3), .kv_heads = pick (rng, 1, 1, 2), .head_dim = 8,
-                           .hidden = pick (rng, 2, 5, 24), .ffn = pick (rng, 3, 5, 40), .max_positions = 40,
-                           .rope_theta = 1e4, .rms_eps = 1e-6, .init_sd = .3 };
+  *config = (PrLmConfig){ .family = family,
+                          .layers = pick (rng, 0, 1, 3),
+                          .kv_heads = pick (rng, 1, 1, 2),
+                          .head_dim = 8,
+                          .hidden = pick (rng, 2, 5, 24),
+                          .ffn = pick (rng, 3, 5, 40),
+                          .max_positions = 40,
+                          .rope_theta = 1e4,
+                          .rms_eps = 1e-6,
+                          .init_sd = .3 };
   config->heads = config->kv_heads * pick (rng, 4, 1, 3);
   config->vocab = 100;
   c->lm.layout = pr_lm_layout_new (config);
-  c->lm.weights = aligned_alloc (64, (gsize) c->lm.layout->size * sizeof (float));
+  c->lm.weights = aligned_alloc (64, (gsize)c->lm.layout->size * sizeof (float));
   for (gint64 i = 0; i < c->lm.layout->size; i++)
-    c->lm.weights[i] = (float) (.3 * pr_rng_normal (rng, 1, (guint64) i));
+    c->lm.weights[i] = (float)(.3 * pr_rng_normal (rng, 1, (guint64)i));
   for (gsize i = 0; i < c->lm.layout->n_tensors; i++)
     if (strstr (c->lm.layout->tensors[i].name, "norm") != NULL)
       for (gint64 j = 0; j < c->lm.layout->tensors[i].rows; j++)
@@ -60,18 +67,18 @@ case_init (Case *c, guint64 seed, PrLmFamily family)
 
   c->sids.levels = pick (rng, 10, 1, 4);
   c->sids.n_items = pick (rng, 11, 1, 30);
-  c->sids.codes = g_new (gint32, (gsize) c->sids.n_items * PR_SID_MAX_LEVELS);
+  c->sids.codes = g_new (gint32, (gsize)c->sids.n_items * PR_SID_MAX_LEVELS);
   for (gint32 l = 0; l < c->sids.levels; l++)
     {
-      c->sids.sizes[l] = pick (rng, 12 + (guint64) l, 1, 7);
+      c->sids.sizes[l] = pick (rng, 12 + (guint64)l, 1, 7);
       bases[l] = base;
       base += c->sids.sizes[l] + 3;
     }
   for (gint64 i = 0; i < c->sids.n_items * c->sids.levels; i++)
-    c->sids.codes[i] = (gint32) pr_rng_below (rng, 2, (guint64) i, (guint64) c->sids.sizes[i % c->sids.levels]);
+    c->sids.codes[i] = (gint32)pr_rng_below (rng, 2, (guint64)i, (guint64)c->sids.sizes[i % c->sids.levels]);
   c->trie = pr_trie_new_bases (&c->sids, bases);
 
-  c->n_users = (gsize) pick (rng, 30, 1, 9);
+  c->n_users = (gsize)pick (rng, 30, 1, 9);
   c->tokens = g_array_new (FALSE, FALSE, sizeof (gint32));
   c->offsets = g_array_new (FALSE, FALSE, sizeof (gint32));
   g_array_append_val (c->offsets, end);
@@ -81,15 +88,15 @@ case_init (Case *c, guint64 seed, PrLmFamily family)
 
       for (gint32 i = 0; i < n; i++, end++)
         {
-          gint32 token = (gint32) pr_rng_below (rng, 3, (guint64) end, 100);
+          gint32 token = (gint32)pr_rng_below (rng, 3, (guint64)end, 100);
 
           g_array_append_val (c->tokens, token);
         }
       g_array_append_val (c->offsets, end);
     }
-  c->params = (PrBeamParams) { .beams = pick (rng, 31, 1, 12),
-                               .normalise = (PrNormalise) pick (rng, 32, 0, 1),
-                               .users_at_once = pick (rng, 33, 1, 4) };
+  c->params = (PrBeamParams){ .beams = pick (rng, 31, 1, 12),
+                              .normalise = (PrNormalise)pick (rng, 32, 0, 1),
+                              .users_at_once = pick (rng, 33, 1, 4) };
 }
 
 static void
@@ -103,8 +110,8 @@ case_clear (Case *c)
   g_array_unref (c->offsets);
 }
 
-#define TOKENS(c) ((const gint32 *) (gpointer) (c)->tokens->data)
-#define OFFSETS(c) ((const gint32 *) (gpointer) (c)->offsets->data)
+#define TOKENS(c) ((const gint32 *)(gpointer)(c)->tokens->data)
+#define OFFSETS(c) ((const gint32 *)(gpointer)(c)->offsets->data)
 
 typedef struct
 {
@@ -115,7 +122,8 @@ typedef struct
 static Found
 found_new (const Case *c)
 {
-  return (Found) { g_new (gint32, c->n_users * (gsize) c->params.beams), g_new (float, c->n_users * (gsize) c->params.beams) };
+  return (Found){ g_new (gint32, c->n_users * (gsize)c->params.beams),
+                  g_new (float, c->n_users *(gsize)c->params.beams) };
 }
 
 static void
@@ -132,8 +140,8 @@ search (Case *c)
   Found found = found_new (c);
   g_autoptr (GError) error = NULL;
 
-  ck_assert (pr_beam_search (&c->lm, c->trie, &c->params, TOKENS (c), OFFSETS (c), c->n_users, found.leaves, found.scores,
-                             NULL, &error));
+  ck_assert (pr_beam_search (&c->lm, c->trie, &c->params, TOKENS (c), OFFSETS (c), c->n_users, found.leaves,
+                             found.scores, NULL, &error));
   ck_assert_no_error (error);
   return found;
 }
@@ -142,10 +150,10 @@ search (Case *c)
 static void
 assert_same (const Case *c, const Found *a, const Found *b, guint64 seed)
 {
-  for (gsize i = 0; i < c->n_users * (gsize) c->params.beams; i++)
+  for (gsize i = 0; i < c->n_users * (gsize)c->params.beams; i++)
     {
-      gsize last = i % (gsize) c->params.beams == (gsize) c->params.beams - 1;
-      gboolean close_above = i % (gsize) c->params.beams > 0 && b->scores[i - 1] - b->scores[i] < TOLERANCE;
+      gsize last = i % (gsize)c->params.beams == (gsize)c->params.beams - 1;
+      gboolean close_above = i % (gsize)c->params.beams > 0 && b->scores[i - 1] - b->scores[i] < TOLERANCE;
       gboolean close_below = last || b->scores[i] - b->scores[i + 1] < TOLERANCE;
 
       ck_assert_int_eq (a->leaves[i] < 0, b->leaves[i] < 0);
@@ -154,10 +162,10 @@ assert_same (const Case *c, const Found *a, const Found *b, guint64 seed)
           ck_assert (a->scores[i] == -INFINITY);
           continue;
         }
-      ck_assert_msg (fabs ((double) a->scores[i] - (double) b->scores[i]) < TOLERANCE, "seed %d place %d: %g %g", (int) seed,
-                     (int) i, (double) a->scores[i], (double) b->scores[i]);
-      ck_assert_msg (a->leaves[i] == b->leaves[i] || close_above || close_below, "seed %d place %d: leaf %d %d", (int) seed,
-                     (int) i, a->leaves[i], b->leaves[i]);
+      ck_assert_msg (fabs ((double)a->scores[i] - (double)b->scores[i]) < TOLERANCE, "seed %d place %d: %g %g",
+                     (int)seed, (int)i, (double)a->scores[i], (double)b->scores[i]);
+      ck_assert_msg (a->leaves[i] == b->leaves[i] || close_above || close_below, "seed %d place %d: leaf %d %d",
+                     (int)seed, (int)i, a->leaves[i], b->leaves[i]);
     }
 }
 
@@ -171,7 +179,7 @@ START_TEST (equals_the_search_without_cache)
       g_auto (Found) fast = { NULL, NULL };
       Case c;
 
-      case_init (&c, seed, (PrLmFamily) _i);
+      case_init (&c, seed, (PrLmFamily)_i);
       slow = found_new (&c);
       ck_assert (pr_beam_search_full (&c.lm, c.trie, &c.params, TOKENS (&c), OFFSETS (&c), c.n_users, slow.leaves,
                                       slow.scores, &error));
@@ -189,7 +197,7 @@ all_logits (const Case *c, const gint32 *tokens, gint32 n, double *ret_logits)
   const PrLmConfig *config = &c->lm.config;
   const gint32 offsets[] = { 0, n };
   g_autoptr (PrModel) model = pr_model_new (config, n, FALSE, NULL);
-  g_autofree float *hidden = g_new (float, (gsize) n * (gsize) config->hidden);
+  g_autofree float *hidden = g_new (float, (gsize)n *(gsize)config->hidden);
   PrChunk chunk = { .tokens = tokens, .offsets = offsets, .n_sequences = 1 };
 
   pr_model_hidden (model, c->lm.weights, &chunk, hidden);
@@ -200,7 +208,7 @@ all_logits (const Case *c, const gint32 *tokens, gint32 n, double *ret_logits)
         double sum = 0;
 
         for (gint32 j = 0; j < config->hidden; j++)
-          sum += (double) hidden[i * config->hidden + j] * (double) row[j];
+          sum += (double)hidden[i * config->hidden + j] * (double)row[j];
         ret_logits[i * config->vocab + v] = sum;
       }
 }
@@ -215,7 +223,7 @@ item_log_prob (const Case *c, gsize user, gint64 item)
   g_autofree double *logits = g_new (double, (n + levels) * c->lm.config.vocab);
   double sum = 0;
 
-  memcpy (tokens, prompt, (gsize) n * sizeof *tokens);
+  memcpy (tokens, prompt, (gsize)n * sizeof *tokens);
   for (gint32 l = 0; l < levels; l++)
     tokens[n + l] = c->trie->bases[l] + codes[l];
   all_logits (c, tokens, n + levels, logits);
@@ -226,7 +234,7 @@ item_log_prob (const Case *c, gsize user, gint64 item)
       double norm = 0;
 
       for (gint64 i = 0; i < c->sids.n_items; i++)
-        if (memcmp (pr_sids_item (&c->sids, i), codes, (gsize) l * sizeof *codes) == 0)
+        if (memcmp (pr_sids_item (&c->sids, i), codes, (gsize)l * sizeof *codes) == 0)
           allowed[c->trie->bases[l] + pr_sids_item (&c->sids, i)[l]] = TRUE;
       for (gint32 v = 0; v < c->lm.config.vocab; v++)
         if (allowed[v] || c->params.normalise == PR_NORMALISE_VOCAB)
@@ -244,7 +252,7 @@ START_TEST (wide_search_is_exact)
       g_auto (Found) found = { NULL, NULL };
       Case c;
 
-      case_init (&c, seed, (PrLmFamily) _i);
+      case_init (&c, seed, (PrLmFamily)_i);
       c.params.beams = 40;
       found = search (&c);
       for (gsize u = 0; u < MIN (c.n_users, 3); u++)
@@ -270,9 +278,9 @@ START_TEST (wide_search_is_exact)
                   ck_assert (!seen[items[i]]);
                   seen[items[i]] = TRUE;
                 }
-              ck_assert_double_eq_tol (item_log_prob (&c, u, items[0]), (double) scores[b], TOLERANCE);
+              ck_assert_double_eq_tol (item_log_prob (&c, u, items[0]), (double)scores[b], TOLERANCE);
               ck_assert (b == 0 || scores[b] <= scores[b - 1]);
-              total += exp ((double) scores[b]);
+              total += exp ((double)scores[b]);
             }
           for (gint64 i = 0; i < c.sids.n_items; i++)
             ck_assert (seen[i]);
@@ -293,13 +301,13 @@ START_TEST (same_bits_for_any_thread_count)
 
   for (guint64 i = 0; i < 20; i++)
     {
-      case_init (&c[i], 200 + i, (PrLmFamily) (i % 3));
+      case_init (&c[i], 200 + i, (PrLmFamily)(i % 3));
       one[i] = search (&c[i]);
     }
   pr_threads_set (3);
   for (guint64 i = 0; i < 20; i++)
     {
-      gsize n = c[i].n_users * (gsize) c[i].params.beams;
+      gsize n = c[i].n_users * (gsize)c[i].params.beams;
 
       three[i] = search (&c[i]);
       ck_assert_mem_eq (one[i].leaves, three[i].leaves, n * sizeof (gint32));
@@ -331,10 +339,10 @@ START_TEST (grouping_of_users_does_not_matter)
       assert_same (&c, &alone, &together, seed);
       for (gsize u = 0; u < c.n_users; u += 3)
         ck_assert (pr_beam_search (&c.lm, c.trie, &c.params, TOKENS (&c), OFFSETS (&c) + u, MIN (3, c.n_users - u),
-                                   cut.leaves + u * (gsize) c.params.beams, cut.scores + u * (gsize) c.params.beams, NULL,
+                                   cut.leaves + u * (gsize)c.params.beams, cut.scores + u * (gsize)c.params.beams, NULL,
                                    &error));
-      ck_assert_mem_eq (cut.leaves, together.leaves, c.n_users * (gsize) c.params.beams * sizeof (gint32));
-      ck_assert_mem_eq (cut.scores, together.scores, c.n_users * (gsize) c.params.beams * sizeof (float));
+      ck_assert_mem_eq (cut.leaves, together.leaves, c.n_users * (gsize)c.params.beams * sizeof (gint32));
+      ck_assert_mem_eq (cut.scores, together.scores, c.n_users * (gsize)c.params.beams * sizeof (float));
       case_clear (&c);
     }
 }
@@ -353,7 +361,7 @@ START_TEST (cost_is_counted)
   ck_assert (pr_beam_search (&c.lm, c.trie, &c.params, TOKENS (&c), OFFSETS (&c), c.n_users, found.leaves, found.scores,
                              &stats, &error));
   ck_assert_int_eq (stats.prompt_tokens, 7 + OFFSETS (&c)[c.n_users]);
-  ck_assert_int_ge (stats.generated_tokens, c.trie->levels * (gint64) c.n_users);
+  ck_assert_int_ge (stats.generated_tokens, c.trie->levels * (gint64)c.n_users);
   ck_assert_int_gt (stats.decoded_tokens, 0);
   ck_assert (stats.flops > 1000);
   case_clear (&c);
@@ -367,8 +375,8 @@ assert_refused (Case *c, PrError code, const char *part)
   g_auto (Found) found = found_new (c);
 
   found.leaves[0] = 12345;
-  ck_assert (!pr_beam_search (&c->lm, c->trie, &c->params, TOKENS (c), OFFSETS (c), c->n_users, found.leaves, found.scores,
-                              NULL, &error));
+  ck_assert (!pr_beam_search (&c->lm, c->trie, &c->params, TOKENS (c), OFFSETS (c), c->n_users, found.leaves,
+                              found.scores, NULL, &error));
   ck_assert_pr_error (error, code, part);
   ck_assert_int_eq (found.leaves[0], 12345);
 }
@@ -380,8 +388,8 @@ START_TEST (bad_prompts_are_refused)
 
   case_init (&c, 1, PR_LM_QWEN3);
   ck_assert_uint_ge (c.n_users, 2);
-  offsets = (gint32 *) (gpointer) c.offsets->data;
-  tokens = (gint32 *) (gpointer) c.tokens->data;
+  offsets = (gint32 *)(gpointer)c.offsets->data;
+  tokens = (gint32 *)(gpointer)c.tokens->data;
 
   tokens[1] = 100;
   assert_refused (&c, PR_ERROR_DATA, "prompt 1: token 100");
@@ -423,7 +431,7 @@ START_TEST (broken_weights_are_noticed)
 
       case_init (&c, 2, PR_LM_QWEN3);
       ck_assert_int_gt (pr_trie_n_leaves (c.trie), 1);
-      c.params.normalise = (PrNormalise) normalise;
+      c.params.normalise = (PrNormalise)normalise;
       c.lm.weights[c.lm.layout->final_norm] = NAN;
       assert_refused (&c, PR_ERROR_NUMERIC, "prompt 0");
       case_clear (&c);
