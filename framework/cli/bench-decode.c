@@ -11,8 +11,6 @@
 #include <pauserec/rng.h>
 #include <pauserec/threads.h>
 
-#include <sys/resource.h>
-
 #define USERS 64
 #define PROMPT 128
 #define BEAMS 20
@@ -52,6 +50,22 @@ typedef struct
 {
   double seconds, flops;
 } Timing;
+
+/* What is searched: a catalogue that needs every step, the same with scores over the vocabulary, one like Beauty's. */
+enum
+{
+  DENSE,
+  VOCABULARY,
+  SPARSE,
+  N_KINDS
+};
+
+typedef struct
+{
+  double seconds[N_KINDS], flops[N_KINDS], sgemm, ratio, rss;
+  double full_users_s;
+  gboolean full_agrees;
+} Result;
 
 /* Every one of the 256 first codes continues with 8, 8 and 4 codes: nothing is decided before the last level. */
 static PrTrie *
@@ -130,113 +144,117 @@ bench_free (Bench *b)
   g_free (b);
 }
 
-static int
-compare_doubles (const void *a, const void *b)
-{
-  double x = *(const double *)a, y = *(const double *)b;
-
-  return x < y ? -1 : x > y;
-}
-
-/* Median of REPEATS searches for all users, after one to warm up. */
+/* One search for all users: seconds and operations. */
 static gboolean
-measure (Bench *b, const PrTrie *trie, PrNormalise normalise, Timing *ret_timing, GError **error)
+search (Bench *b, const PrTrie *trie, PrNormalise normalise, Timing *ret_timing, GError **error)
 {
   PrBeamParams params = { BEAMS, normalise, USERS_AT_ONCE };
-  double seconds[REPEATS];
+  PrBeamStats stats = { 0 };
+  double start = pr_bench_now ();
 
-  for (gint i = -1; i < REPEATS; i++)
+  if (!pr_beam_search (&b->lm, trie, &params, b->tokens, b->offsets, USERS, b->leaves, b->scores, &stats, error))
+    return FALSE;
+  *ret_timing = (Timing){ pr_bench_now () - start, stats.flops };
+  return TRUE;
+}
+
+/* Medians of REPEATS rounds after one to warm up; all kinds and the yardstick in turn, so that a machine that speeds up
+ * or slows down does so for all of them. */
+static gboolean
+measure (Bench *b, PrBenchSgemm *s, gint repeats, Result *ret, GError **error)
+{
+  g_autofree double *seconds = g_new (double, N_KINDS *repeats), *sgemm = g_new (double, repeats + 1);
+  g_autofree double *ratio = g_new (double, repeats);
+
+  for (gint i = -1; i < repeats; i++)
     {
-      PrBeamStats stats = { 0 };
-      gint64 start = g_get_monotonic_time ();
+      sgemm[i + 1] = pr_bench_sgemm_gflops (s);
+      for (gint kind = N_KINDS - 1; kind >= 0; kind--)
+        {
+          Timing timing;
 
-      if (!pr_beam_search (&b->lm, trie, &params, b->tokens, b->offsets, USERS, b->leaves, b->scores, &stats, error))
-        return FALSE;
+          if (!search (b, kind == SPARSE ? b->sparse : b->dense,
+                       kind == VOCABULARY ? PR_NORMALISE_VOCAB : PR_NORMALISE_TRIE, &timing, error))
+            return FALSE;
+          ret->flops[kind] = timing.flops;
+          if (i >= 0)
+            seconds[kind * repeats + i] = timing.seconds;
+        }
       if (i >= 0)
-        seconds[i] = (double)(g_get_monotonic_time () - start) / G_USEC_PER_SEC;
-      ret_timing->flops = stats.flops;
+        ratio[i] = ret->flops[DENSE] / seconds[DENSE * repeats + i] / 1e9 / sgemm[i + 1];
     }
-  qsort (seconds, REPEATS, sizeof *seconds, compare_doubles);
-  ret_timing->seconds = seconds[REPEATS / 2];
+  for (gint kind = 0; kind < N_KINDS; kind++)
+    ret->seconds[kind] = pr_bench_median ((gsize)repeats, seconds + kind * repeats);
+  ret->sgemm = pr_bench_median ((gsize)repeats + 1, sgemm);
+  ret->ratio = pr_bench_median ((gsize)repeats, ratio);
+  ret->rss = pr_bench_peak_rss_mib ();
   return TRUE;
 }
 
 /* Users a second of the slow search, and whether it finds what the fast one found. */
 static gboolean
-measure_full (Bench *b, double *ret_users_s, gboolean *ret_agrees, GError **error)
+measure_full (Bench *b, Result *ret, GError **error)
 {
   PrBeamParams params = { BEAMS, PR_NORMALISE_TRIE, USERS_AT_ONCE };
   gint32 leaves[FULL_USERS * BEAMS];
   float scores[FULL_USERS * BEAMS];
-  gint64 start = g_get_monotonic_time ();
+  double start = pr_bench_now ();
 
   if (!pr_beam_search_full (&b->lm, b->dense, &params, b->tokens, b->offsets, FULL_USERS, leaves, scores, error))
     return FALSE;
-  *ret_users_s = FULL_USERS / ((double)(g_get_monotonic_time () - start) / G_USEC_PER_SEC);
-  *ret_agrees = TRUE;
+  ret->full_users_s = FULL_USERS / ((double)(g_get_monotonic_time () - start) / G_USEC_PER_SEC);
+  ret->full_agrees = TRUE;
   for (gint32 u = 0; u < FULL_USERS; u++)
-    *ret_agrees = *ret_agrees && leaves[u * BEAMS] == b->leaves[u * BEAMS];
+    ret->full_agrees = ret->full_agrees && leaves[u * BEAMS] == b->leaves[u * BEAMS];
   return TRUE;
-}
-
-static double
-peak_rss_mib (void)
-{
-  struct rusage usage;
-
-  getrusage (RUSAGE_SELF, &usage);
-  return (double)usage.ru_maxrss / 1024;
 }
 
 static void
 print_row (const char *what, double users_s, double gflops)
 {
-  g_print ("%-58s %9.1f %9.2f", what, users_s, 1000 / users_s);
+  g_print ("%-42s %9.1f users/s %9.2f ms/user", what, users_s, 1000 / users_s);
   if (gflops > 0)
-    g_print (" %9.1f", gflops);
+    g_print (" %8.1f GFLOP/s", gflops);
   g_print ("\n");
 }
 
-static gboolean
-run (Bench *b, GError **error)
+static void
+print (const Result *r)
 {
-  Timing sparse = { 0 }, vocabulary = { 0 }, dense = { 0 };
-  double full, rss;
-  gboolean agrees;
-
-  if (!measure (b, b->sparse, PR_NORMALISE_TRIE, &sparse, error)
-      || !measure (b, b->dense, PR_NORMALISE_VOCAB, &vocabulary, error)
-      || !measure (b, b->dense, PR_NORMALISE_TRIE, &dense, error))
-    return FALSE;
-  rss = peak_rss_mib ();
-  if (!measure_full (b, &full, &agrees, error))
-    return FALSE;
+  static const char *const names[N_KINDS] = { "beam search, every step needed", "the same, scores over the vocabulary",
+                                              "catalogue of 12,101 random tuples" };
+  double users_s = USERS / r->seconds[DENSE];
 
   g_print ("%d users, prompts of %d tokens, %d beams, %d levels of %d codes, %u threads\n", USERS, PROMPT, BEAMS,
            LEVELS, CODES, pr_threads_get ());
-  g_print ("%-58s %9s %9s %9s\n", "", "users/s", "ms/user", "GFLOP/s");
-  print_row ("search, every step needed", USERS / dense.seconds, dense.flops / dense.seconds / 1e9);
-  print_row ("the same, scores over the vocabulary", USERS / vocabulary.seconds,
-             vocabulary.flops / vocabulary.seconds / 1e9);
-  print_row ("catalogue of 12,101 random tuples", USERS / sparse.seconds, sparse.flops / sparse.seconds / 1e9);
-  print_row ("search that runs every sequence again", full, 0);
-  g_print ("peak memory %.0f MiB; best tuples of both searches %s\n", rss, agrees ? "agree" : "DIFFER");
-  g_print ("decode_users_s=%.2f\n", USERS / dense.seconds);
-  g_print ("decode_vocabulary_users_s=%.2f\n", USERS / vocabulary.seconds);
-  g_print ("decode_sparse_users_s=%.2f\n", USERS / sparse.seconds);
-  g_print ("decode_full_users_s=%.3f\n", full);
-  g_print ("decode_speedup=%.2f\n", USERS / dense.seconds / full);
-  g_print ("decode_gflops=%.2f\n", dense.flops / dense.seconds / 1e9);
-  g_print ("peak_rss_mib=%.1f\n", rss);
-  return TRUE;
+  for (gint kind = 0; kind < N_KINDS; kind++)
+    print_row (names[kind], USERS / r->seconds[kind], r->flops[kind] / r->seconds[kind] / 1e9);
+  print_row ("every sequence run again at each step", r->full_users_s, 0);
+  g_print ("%-42s %9.1f GFLOP/s\n", "1024 x 1024 x 1024 SGEMM a thread", r->sgemm);
+  g_print ("%-42s %9.3f\n", "share of the SGEMM", r->ratio);
+  g_print ("%-42s %9.0f MiB\n", "peak memory", r->rss);
+  g_print ("%-42s %9s\n", "best tuples of both searches", r->full_agrees ? "agree" : "DIFFER");
+  g_print ("threads=%u\ndecode_users_s=%.2f\ndecode_vocabulary_users_s=%.2f\ndecode_sparse_users_s=%.2f\n",
+           pr_threads_get (), users_s, USERS / r->seconds[VOCABULARY], USERS / r->seconds[SPARSE]);
+  g_print ("decode_full_users_s=%.3f\ndecode_speedup=%.2f\ndecode_gflops=%.2f\nsgemm_gflops=%.2f\ndecode_ratio=%.4f\n"
+           "peak_rss_mib=%.1f\n",
+           r->full_users_s, users_s / r->full_users_s, r->flops[DENSE] / r->seconds[DENSE] / 1e9, r->sgemm, r->ratio,
+           r->rss);
 }
 
 gboolean
-pr_bench_decode (GError **error)
+pr_bench_decode (const PrBenchOptions *options, GError **error)
 {
   Bench *b = g_new0 (Bench, 1);
-  gboolean ok = bench_init (b, error) && run (b, error);
+  PrBenchSgemm *s = pr_bench_sgemm_new (error);
+  Result result = { .rss = 0 };
+  gboolean ok = s != NULL && bench_init (b, error)
+                && measure (b, s, options->steps > 0 ? options->steps : REPEATS, &result, error)
+                && measure_full (b, &result, error);
 
+  if (ok)
+    print (&result);
+  pr_bench_sgemm_free (s);
   bench_free (b);
   return ok;
 }

@@ -8,6 +8,7 @@
 #include <pauserec/backend.h>
 #include <pauserec/error.h>
 #include <pauserec/linalg.h>
+#include <pauserec/threads.h>
 
 #include <math.h>
 
@@ -15,8 +16,6 @@
 #define LENGTH 128
 #define CHUNK_TOKENS 2048
 #define STEPS 9
-#define SGEMM_SIZE 1024
-#define SGEMM_REPEATS 4
 
 static const PrLmConfig config = { .family = PR_LM_QWEN3, .vocab = 4096, .hidden = 256, .layers = 6, .heads = 4, .kv_heads = 2,
                                    .head_dim = 64, .ffn = 704, .max_positions = 1024, .rope_theta = 1e6, .rms_eps = 1e-6,
@@ -31,41 +30,6 @@ typedef struct
   gint chunk_sequences;
   gint64 n_parameters;
 } Bench;
-
-/* One matrix product a thread, all at once. */
-typedef struct
-{
-  float *matrices; /* three a thread */
-  guint threads;
-  guint arrived;   /* atomic */
-} Sgemm;
-
-static void
-sgemm_tile (gpointer ctx, gsize tile, guint worker)
-{
-  const gint64 n = SGEMM_SIZE;
-  Sgemm *s = ctx;
-  float *a = s->matrices + (gint64) tile * 3 * n * n;
-
-  (void) worker;
-  /* Nobody begins before everybody is here, so that no thread takes two tiles. */
-  __atomic_add_fetch (&s->arrived, 1, __ATOMIC_ACQ_REL);
-  while (__atomic_load_n (&s->arrived, __ATOMIC_ACQUIRE) < s->threads)
-    g_thread_yield ();
-  for (int i = 0; i < SGEMM_REPEATS; i++)
-    pr_gemm (FALSE, FALSE, n, n, n, 1, a, n, a + n * n, n, 0, a + 2 * n * n, n);
-}
-
-static double
-sgemm_gflops (Sgemm *s)
-{
-  double start;
-
-  s->arrived = 0;
-  start = pr_bench_now ();
-  pr_parallel (s->threads, sgemm_tile, s);
-  return 2e-9 * SGEMM_SIZE * SGEMM_SIZE * SGEMM_SIZE * SGEMM_REPEATS * s->threads / (pr_bench_now () - start);
-}
 
 static gboolean
 bench_init (Bench *b, const PrBenchOptions *options, GError **error)
@@ -157,22 +121,22 @@ train_step (Bench *b, guint64 step)
 /* Both in turn, so that a machine that speeds up or slows down does so for both; a step is compared with the products
  * just before and after it. */
 static gboolean
-measure (Bench *b, Sgemm *s, gint steps, GError **error)
+measure (Bench *b, PrBenchSgemm *s, gint steps, GError **error)
 {
   g_autofree double *sgemm = g_new (double, steps + 1), *train = g_new (double, steps), *ratio = g_new (double, steps);
   const double tokens = SEQUENCES * LENGTH, flops = 6.0 * (double) b->n_parameters;
   double first = train_step (b, 1), last = first, train_tokens;
   g_autofree char *blas = pr_blas_description ();
 
-  sgemm_gflops (s);
-  sgemm[0] = sgemm_gflops (s);
+  pr_bench_sgemm_gflops (s);
+  sgemm[0] = pr_bench_sgemm_gflops (s);
   for (gint i = 0; i < steps; i++)
     {
       double start = pr_bench_now ();
 
       last = train_step (b, (guint64) i + 2);
       train[i] = tokens / (pr_bench_now () - start);
-      sgemm[i + 1] = sgemm_gflops (s);
+      sgemm[i + 1] = pr_bench_sgemm_gflops (s);
       ratio[i] = train[i] * flops * 1e-9 / ((sgemm[i] + sgemm[i + 1]) / 2);
     }
   if (!(last < first))
@@ -183,7 +147,7 @@ measure (Bench *b, Sgemm *s, gint steps, GError **error)
     }
   train_tokens = pr_bench_median ((gsize) steps, train);
   g_print ("%d layers of width %d, %d x %d tokens, %.2f million parameters, %u threads, medians of %d steps\n",
-           config.layers, config.hidden, SEQUENCES, LENGTH, (double) b->n_parameters / 1e6, s->threads, steps);
+           config.layers, config.hidden, SEQUENCES, LENGTH, (double) b->n_parameters / 1e6, pr_threads_get (), steps);
   g_print ("%s; backend %s\n", blas, pr_backend_get ()->name);
   g_print ("%-34s %9.1f GFLOP/s\n", "1024 x 1024 x 1024 SGEMM a thread", pr_bench_median ((gsize) steps + 1, sgemm));
   g_print ("%-34s %9.1f GFLOP/s %9.0f tokens/s\n", "training step", train_tokens * flops * 1e-9, train_tokens);
@@ -192,7 +156,7 @@ measure (Bench *b, Sgemm *s, gint steps, GError **error)
   g_print ("%-34s %9.0f MiB\n", "peak memory", pr_bench_peak_rss_mib ());
   g_print ("threads=%u\nsgemm_gflops=%.2f\ntrain_gflops=%.2f\ntrain_ratio=%.4f\ntrain_tokens_s=%.1f\ntrain_loss=%.5f\n"
            "peak_rss_mib=%.1f\n",
-           s->threads, pr_bench_median ((gsize) steps + 1, sgemm), train_tokens * flops * 1e-9,
+           pr_threads_get (), pr_bench_median ((gsize) steps + 1, sgemm), train_tokens * flops * 1e-9,
            pr_bench_median ((gsize) steps, ratio), train_tokens, last, pr_bench_peak_rss_mib ());
   return TRUE;
 }
@@ -201,19 +165,11 @@ gboolean
 pr_bench_train (const PrBenchOptions *options, GError **error)
 {
   Bench *b = g_new0 (Bench, 1);
-  Sgemm s = { .threads = pr_threads_get () };
-  gsize floats = (gsize) s.threads * 3 * SGEMM_SIZE * SGEMM_SIZE;
-  gboolean ok = bench_init (b, options, error);
+  PrBenchSgemm *s = pr_bench_sgemm_new (error);
+  gboolean ok = s != NULL && bench_init (b, options, error)
+                && measure (b, s, options->steps > 0 ? options->steps : STEPS, error);
 
-  if (ok && (s.matrices = g_try_new (float, floats)) == NULL)
-    {
-      g_set_error_literal (error, PR_ERROR, PR_ERROR_IO, "no memory for the matrices of the SGEMM");
-      ok = FALSE;
-    }
-  for (gsize i = 0; ok && i < floats; i++)
-    s.matrices[i] = (float) (i % 17) * 0.01f;
-  ok = ok && measure (b, &s, options->steps > 0 ? options->steps : STEPS, error);
-  g_free (s.matrices);
+  pr_bench_sgemm_free (s);
   bench_free (b);
   return ok;
 }

@@ -19,6 +19,7 @@ typedef struct
 
 static const Bench benches[] = {
   { "train", pr_bench_train },
+  { "decode", pr_bench_decode },
 };
 
 double
@@ -86,8 +87,9 @@ bench (int argc, char **argv, GError **error)
 
 const PrCommand pr_command_bench = {
   .name = "bench",
-  .arguments = "train",
+  .arguments = "train|decode",
   .summary = "Measure this machine and the program on it",
-  .description = "train  a training step of a small model as a share of the machine's own matrix product",
+  .description = "train   a training step of a small model as a share of the machine's own matrix product\n"
+                 "decode  users answered a second by beam search, beside a search without a cache",
   .run = bench,
 };

@@ -12,11 +12,19 @@ typedef struct
 
 /* A training step beside the machine's own matrix product. */
 gboolean pr_bench_train (const PrBenchOptions *options, GError **error);
+/* A beam search beside the same search that runs every sequence again at each step. */
+gboolean pr_bench_decode (const PrBenchOptions *options, GError **error);
 
 /* Shared by the files: seconds of the monotonic clock, the median of N values (which it sorts), and the most memory that
  * the process has used so far. */
 double pr_bench_now (void);
 double pr_bench_median (gsize n, double *values);
 double pr_bench_peak_rss_mib (void);
+
+/* The yardstick: one independent 1-thread SGEMM of 1024 x 1024 x 1024 a thread, all at once. */
+typedef struct PrBenchSgemm PrBenchSgemm;
+PrBenchSgemm *pr_bench_sgemm_new (GError **error);
+void pr_bench_sgemm_free (PrBenchSgemm *sgemm);
+double pr_bench_sgemm_gflops (PrBenchSgemm *sgemm);
 
 #endif
