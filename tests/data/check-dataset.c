@@ -194,6 +194,10 @@ START_TEST (damaged_text_files_are_refused)
   expect_load_error (dir, "items.jsonl:4: more items");
   data_put (dir, "items.jsonl", ITEM ("a") "{\"id\": \"b\"}\n" ITEM ("c"), -1);
   expect_load_error (dir, "items.jsonl:2: an item needs");
+  data_put (dir, "items.jsonl",
+            ITEM ("a") "{\"id\":\"b\",\"title\":\"\",\"brand\":\"\",\"categories\":[],\"description\":\"\",\"x\":1}\n",
+            -1);
+  expect_load_error (dir, "items.jsonl:2: an item needs exactly");
   data_put (dir, "items.jsonl", ITEM ("a") "[]\n" ITEM ("c"), -1);
   expect_load_error (dir, "items.jsonl:2: an item needs");
   data_put (dir, "items.jsonl", ITEM ("a") "{\"id\n" ITEM ("c"), -1);
