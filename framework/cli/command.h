@@ -19,6 +19,7 @@ typedef struct
 extern const PrCommand pr_command_inspect;
 extern const PrCommand pr_command_check;
 extern const PrCommand pr_command_plan;
+extern const PrCommand pr_command_compare;
 extern const PrCommand pr_command_bench;
 
 /* Which of the shared options a command takes. */

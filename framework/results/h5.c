@@ -17,6 +17,7 @@ struct PrH5
   hid_t file;
   char *path; /* for messages */
   gboolean in_memory;
+  gsize user_block;
 };
 
 /* Errors ------------------------------------------------------------------------------------------------------ */
@@ -103,6 +104,7 @@ pr_h5_new (gsize user_block, GError **error)
   H5Eset_auto2 (H5E_DEFAULT, NULL, NULL); /* errors are ours to report */
   h5->path = g_strdup ("results in memory");
   h5->in_memory = TRUE;
+  h5->user_block = user_block;
   access = H5Pcreate (H5P_FILE_ACCESS);
   create = H5Pcreate (H5P_FILE_CREATE);
   h5->file = -1;
@@ -150,20 +152,17 @@ char *
 pr_h5_image (PrH5 *h5, gsize *ret_length, GError **error)
 {
   g_autofree char *image = NULL;
-  gssize length;
+  gssize length = H5Fflush (h5->file, H5F_SCOPE_GLOBAL) >= 0 ? H5Fget_file_image (h5->file, NULL, 0) : -1;
 
-  if (H5Fflush (h5->file, H5F_SCOPE_GLOBAL) < 0 || (length = H5Fget_file_image (h5->file, NULL, 0)) <= 0)
-    {
-      fail (h5, "finish", "the file", error);
-      return NULL;
-    }
-  image = g_try_malloc ((gsize)length);
-  if (image == NULL || H5Fget_file_image (h5->file, image, (gsize)length) != length)
+  /* What HDF5 gives lacks the user block. */
+  if (length > 0)
+    image = g_try_malloc0 ((gsize)length + h5->user_block);
+  if (image == NULL || H5Fget_file_image (h5->file, image + h5->user_block, (gsize)length) != length)
     {
       fail (h5, "copy", "the file", error);
       return NULL;
     }
-  *ret_length = (gsize)length;
+  *ret_length = (gsize)length + h5->user_block;
   return g_steal_pointer (&image);
 }
 

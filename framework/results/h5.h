@@ -38,7 +38,7 @@ PrH5 *pr_h5_new (gsize user_block, GError **error);
 PrH5 *pr_h5_open (const char *path, GError **error);
 void pr_h5_free (PrH5 *h5);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PrH5, pr_h5_free)
-/* The bytes of a file made in memory, owned by the caller; the user block is zero. */
+/* The bytes of a file made in memory, owned by the caller.  They start with the user block, zero. */
 char *pr_h5_image (PrH5 *h5, gsize *ret_length, GError **error);
 
 gboolean pr_h5_write_table (PrH5 *h5, const char *path, const PrH5Column *columns, gsize n_columns, gint64 n_rows,

@@ -29,7 +29,6 @@ pr_seal_write (PrH5 *h5, const char *path, GError **error)
     return FALSE;
   g_return_val_if_fail (length > PR_SEAL_BLOCK, FALSE);
   seal = seal_text (image + PR_SEAL_BLOCK, length - PR_SEAL_BLOCK);
-  memset (image, 0, PR_SEAL_BLOCK);
   memcpy (image, seal, strlen (seal));
   return pr_file_write (path, image, length, error);
 }

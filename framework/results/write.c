@@ -31,8 +31,8 @@ static gboolean
 write_metrics (const Writer *w, GError **error)
 {
   const PrRunResult *r = w->result;
-  g_autoptr (GPtrArray) stages = g_ptr_array_new (), *names = g_ptr_array_new ();
-  g_autoptr (GArray) values = g_array_new (FALSE, FALSE, sizeof (double)), *arms = NULL, *seeds = NULL;
+  g_autoptr (GPtrArray) stages = g_ptr_array_new (), names = g_ptr_array_new ();
+  g_autoptr (GArray) values = g_array_new (FALSE, FALSE, sizeof (double)), arms = NULL, seeds = NULL;
 
   for (gsize s = 0; s < r->n_stages; s++)
     for (guint m = 0; m < r->stages[s].record->metrics->len; m++)
@@ -63,7 +63,7 @@ write_cost (const Writer *w, GError **error)
   };
   const PrRunResult *r = w->result;
   gsize n = r->n_stages;
-  g_autoptr (GArray) arms = repeat (&r->arm, sizeof (char *), n), *seeds = repeat (&r->seed, sizeof (guint64), n);
+  g_autoptr (GArray) arms = repeat (&r->arm, sizeof (char *), n), seeds = repeat (&r->seed, sizeof (guint64), n);
   g_autofree const char **stages = g_new0 (const char *, n + 1), **keys = g_new0 (const char *, n + 1);
   g_autofree double *wall = g_new0 (double, n + 1), *cpu = g_new0 (double, n + 1);
   g_autofree double *counters = g_new0 (double, n *PR_N_COSTS + 1);

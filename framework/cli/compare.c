@@ -1,0 +1,74 @@
+/* compare - the table of an experiment's results: arms against arms. */
+#include "config.h"
+
+#include "cli/command.h"
+#include "results/comparison.h"
+
+#include <pauserec/threads.h>
+#include <stdio.h>
+#include <string.h>
+
+/* The results file that a user means by PATH: the file, or results.h5 in a folder. */
+static char *
+results_path (const char *path)
+{
+  return g_file_test (path, G_FILE_TEST_IS_DIR) ? g_build_filename (path, "results.h5", NULL) : g_strdup (path);
+}
+
+static gboolean
+print_as (const PrComparison *comparison, const char *format, GError **error)
+{
+  static const struct
+  {
+    const char *name;
+    char *(*render) (const PrComparison *);
+  } formats[] = {
+    { "text", pr_comparison_text },
+    { "csv", pr_comparison_csv },
+    { "markdown", pr_comparison_markdown },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (formats); i++)
+    if (strcmp (formats[i].name, format) == 0)
+      {
+        g_autofree char *text = formats[i].render (comparison);
+
+        fputs (text, stdout);
+        return TRUE;
+      }
+  g_set_error (error, PR_ERROR, PR_ERROR_MANIFEST, "--format %s: there are text, csv and markdown", format);
+  return FALSE;
+}
+
+static gboolean
+compare (int argc, char **argv, GError **error)
+{
+  g_auto (PrOptions) options = { 0 };
+  g_autofree char *baseline = NULL, *format = NULL, *path = NULL;
+  g_auto (GStrv) metrics = NULL, args = NULL;
+  g_autoptr (PrComparison) comparison = NULL;
+  const GOptionEntry extra[] = {
+    { "baseline", 'b', 0, G_OPTION_ARG_STRING, &baseline,
+      "Arm that the others are compared with (default: the manifest's)", "ARM" },
+    { "metric", 'm', 0, G_OPTION_ARG_STRING_ARRAY, &metrics,
+      "Metric to show, repeatable (default: hit and ndcg at 5 and 10)", "NAME" },
+    { "format", 'f', 0, G_OPTION_ARG_STRING, &format, "text, csv or markdown (default: text)", "FORMAT" },
+    G_OPTION_ENTRY_NULL,
+  };
+
+  args = pr_options_parse (&pr_command_compare, argc, argv, PR_OPTIONS_THREADS, &options, extra, 1, 1, error);
+  if (args == NULL)
+    return FALSE;
+  pr_threads_set (options.threads > 0 ? (guint)options.threads : g_get_num_processors ());
+  path = results_path (args[0]);
+  comparison = pr_comparison_new (path, baseline, (const char *const *)metrics, error);
+  return comparison != NULL && print_as (comparison, format ? format : "text", error);
+}
+
+const PrCommand pr_command_compare = {
+  .name = "compare",
+  .arguments = "FILE",
+  .summary = "Arms against arms: metrics with intervals, differences to the baseline, cost",
+  .description = "FILE is a results.h5, or the folder that holds one.",
+  .run = compare,
+};
