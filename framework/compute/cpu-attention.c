@@ -13,43 +13,6 @@
 
 #define BACKWARD_ROWS 96 /* queries whose probabilities are kept at once by backward; a multiple of PR_CPU_BLOCK */
 
-typedef struct
-{
-  gpointer memory;
-  gsize size; /* usable floats */
-} Scratch;
-
-static void
-scratch_free (gpointer data)
-{
-  Scratch *scratch = data;
-
-  g_free (scratch->memory);
-  g_free (scratch);
-}
-
-static GPrivate scratch_key = G_PRIVATE_INIT (scratch_free);
-
-/* FLOATS floats of this thread's own, kept from call to call. */
-static float *
-scratch_get (gsize floats)
-{
-  Scratch *scratch = g_private_get (&scratch_key);
-
-  if (scratch == NULL)
-    {
-      scratch = g_new0 (Scratch, 1);
-      g_private_set (&scratch_key, scratch);
-    }
-  if (scratch->size < floats)
-    {
-      g_free (scratch->memory);
-      scratch->size = (floats + 1023) / 1024 * 1024;
-      scratch->memory = g_malloc (scratch->size * sizeof (float) + 64);
-    }
-  return (float *) (((guintptr) scratch->memory + 63) & ~(guintptr) 63);
-}
-
 static gint64
 pad (gint64 n)
 {
@@ -76,16 +39,6 @@ unpack (gint64 rows, gint64 n, const float *from, gint64 padded, float *to, gint
     memcpy (to + r * stride, from + r * padded, (gsize) n * sizeof (float));
 }
 
-/* to [n, padded] = transpose of from [rows, n], zeros behind. */
-static void
-transpose (gint64 rows, gint64 n, const float *from, gint64 stride, float *to, gint64 padded)
-{
-  for (gint64 r0 = 0; r0 < padded; r0 += 16)
-    for (gint64 i = 0; i < n; i++)
-      for (gint64 r = r0; r < r0 + 16; r++)
-        to[i * padded + r] = r < rows ? from[r * stride + i] : 0.0f;
-}
-
 void
 pr_cpu_attention_forward (const PrAttentionShape *shape, const gint32 *offsets, gsize n_sequences, const float *q,
                           const float *k, const float *v, float *out, float *lse)
@@ -97,14 +50,14 @@ pr_cpu_attention_forward (const PrAttentionShape *shape, const gint32 *offsets, 
   for (gsize s = 0; s < n_sequences; s++)
     {
       gint64 start = offsets[s], n = offsets[s + 1] - start, np = pad (n);
-      float *kt = scratch_get ((gsize) (np * d + 2 * n * dp + n * dp + PR_CPU_BLOCK * np));
+      float *kt = pr_cpu_scratch (PR_CPU_SCRATCH_ATTENTION, (gsize) (np * d + 2 * n * dp + n * dp + PR_CPU_BLOCK * np));
       float *vp = kt + np * d, *qp = vp + n * dp, *op = qp + n * dp, *scores = op + n * dp;
 
       for (gint64 h = 0; h < shape->heads; h++)
         {
           if (h % group == 0)
             {
-              transpose (n, d, k + start * shape->k_stride + h / group * d, shape->k_stride, kt, np);
+              cpu->transpose (n, d, k + start * shape->k_stride + h / group * d, shape->k_stride, kt, np);
               pack (n, d, 1, v + start * shape->v_stride + h / group * d, shape->v_stride, vp, dp);
             }
           pack (n, d, scale, q + start * shape->q_stride + h * d, shape->q_stride, qp, dp);
@@ -141,7 +94,7 @@ backward_scratch (gint64 n, gint64 d)
 {
   Backward b = { .n = n, .np = pad (n), .d = d, .dp = pad (d) };
   gint64 t = b.np * d, m = n * b.dp, s = BACKWARD_ROWS * b.np;
-  float *next = scratch_get ((gsize) (2 * t + 7 * m + 2 * s));
+  float *next = pr_cpu_scratch (PR_CPU_SCRATCH_ATTENTION, (gsize) (2 * t + 7 * m + 2 * s));
 
   b.kt = next, next += t;
   b.vt = next, next += t;
@@ -207,8 +160,8 @@ pr_cpu_attention_backward (const PrAttentionShape *shape, const gint32 *offsets,
 
           if (h % group == 0)
             {
-              transpose (n, d, k + start * shape->k_stride + kv, shape->k_stride, b.kt, b.np);
-              transpose (n, d, v + start * shape->v_stride + kv, shape->v_stride, b.vt, b.np);
+              cpu->transpose (n, d, k + start * shape->k_stride + kv, shape->k_stride, b.kt, b.np);
+              cpu->transpose (n, d, v + start * shape->v_stride + kv, shape->v_stride, b.vt, b.np);
               /* dq = scale ds k; q is packed scaled, so that dk comes out right by itself. */
               pack (n, d, scale, k + start * shape->k_stride + kv, shape->k_stride, b.k, b.dp);
               memset (b.dk, 0, (gsize) (n * b.dp) * sizeof (float));
@@ -276,7 +229,7 @@ pr_cpu_attention_cached (const PrAttentionShape *shape, const PrCachedAttention 
   const PrCpuKernels *cpu = pr_cpu_kernels ();
   gint64 d = shape->head_dim, dp = pad (d), group = shape->heads / shape->kv_heads, wide = c->n_queries * group;
   gint64 width = pad (wide), n = c->n_prefix + c->n_suffix;
-  float *qt = scratch_get ((gsize) (d * width + n * width + wide * dp + c->n_prefix * dp)), *scores = qt + d * width;
+  float *qt = pr_cpu_scratch (PR_CPU_SCRATCH_ATTENTION, (gsize) (d * width + n * width + wide * dp + c->n_prefix * dp)), *scores = qt + d * width;
   float *o = scores + n * width, *vp = o + wide * dp, scale = 1.0f / sqrtf ((float) d);
 
   memset (scores + c->n_prefix * width, 0, (gsize) (c->n_suffix * width) * sizeof (float));

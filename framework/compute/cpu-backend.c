@@ -3,8 +3,6 @@
 
 #include "compute/cpu.h"
 
-#include <pauserec/linalg.h>
-
 #include <string.h>
 
 #define TILE_ROWS 256      /* a tile's activations of one operation stay in the second cache */
@@ -210,7 +208,7 @@ static PrBackend cpu = {
   .copy = cpu_copy,
   .zero = cpu_zero,
   .parallel = pr_parallel,
-  .gemm = pr_gemm,
+  .gemm = pr_cpu_gemm,
   .attention_forward = pr_cpu_attention_forward,
   .attention_backward = pr_cpu_attention_backward,
   .attention_cached = pr_cpu_attention_cached,

@@ -305,6 +305,14 @@ dot (gint64 n, const float *x, const float *y)
   return sum;
 }
 
+static void
+transpose (gint64 rows, gint64 n, const float *from, gint64 from_stride, float *to, gint64 to_stride)
+{
+  for (gint64 i = 0; i < n; i++)
+    for (gint64 r = 0; r < to_stride; r++)
+      to[i * to_stride + r] = r < rows ? from[r * from_stride + i] : 0.0f;
+}
+
 static gboolean
 supported (void)
 {
@@ -315,4 +323,4 @@ const PrCpuKernels pr_cpu_plain
   = { "plain",        supported,      rmsnorm_forward, rmsnorm_backward, bias_forward,    bias_backward,
       rope_forward,   rope_backward,  swiglu_forward,  swiglu_backward,  cross_entropy,   dropout,
       adamw,          squared_norm,   block,           softmax,          softmax_backward, softmax_columns,
-      dot };
+      dot,            transpose,      NULL };

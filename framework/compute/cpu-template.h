@@ -467,9 +467,10 @@ squared_norm (gint64 n, const float *x)
 }
 
 #include "compute/cpu-template-attention.h"
+#include "compute/cpu-template-gemm.h"
 
 const PrCpuKernels PR_KERNELS
   = { PR_NAME,        supported,      rmsnorm_forward, rmsnorm_backward, bias_forward,    bias_backward,
       rope_forward,   rope_backward,  swiglu_forward,  swiglu_backward,  cross_entropy,   dropout,
       adamw,          squared_norm,   block,           softmax,          softmax_backward, softmax_columns,
-      dot };
+      dot,            transpose,      gemm };

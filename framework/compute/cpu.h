@@ -48,7 +48,18 @@ typedef struct
   /* Softmax down each of WIDTH (a multiple of PR_CPU_PAD) columns of s [n, width]. */
   void (*softmax_columns) (gint64 n, gint64 width, float *s);
   float (*dot) (gint64 n, const float *x, const float *y);
+  /* to [n, to_stride] = transpose of from [rows, n], zeros in columns from rows on; to_stride a multiple of PR_CPU_PAD. */
+  void (*transpose) (gint64 rows, gint64 n, const float *from, gint64 from_stride, float *to, gint64 to_stride);
+
+  /* C [m, n] = op(A) op(B) (+ C if ADD), not both transposed; m <= PR_CPU_GEMM_ROWS if A is.  SCRATCH of PR_CPU_GEMM_SCRATCH
+   * floats.  NULL: OpenBLAS is used. */
+  void (*gemm) (gboolean trans_a, gboolean trans_b, gint64 m, gint64 n, gint64 k, const float *a, gint64 lda, const float *b,
+                gint64 ldb, gboolean add, float *c, gint64 ldc, float *scratch);
 } PrCpuKernels;
+
+#define PR_CPU_GEMM_DEPTH 512
+#define PR_CPU_GEMM_ROWS 256
+#define PR_CPU_GEMM_SCRATCH (64 * PR_CPU_GEMM_DEPTH + (PR_CPU_GEMM_ROWS + 48) * PR_CPU_GEMM_DEPTH / 2)
 
 extern const PrCpuKernels pr_cpu_plain;
 #if defined(__x86_64__)
@@ -62,6 +73,19 @@ extern const PrCpuKernels *const pr_cpu_all[];
 const PrCpuKernels *pr_cpu_kernels (void);
 /* For tests: use these from now on. */
 void pr_cpu_set_kernels (const PrCpuKernels *kernels);
+
+/* FLOATS floats of this thread's own, 64-byte aligned, kept from call to call; one array a purpose. */
+typedef enum
+{
+  PR_CPU_SCRATCH_ATTENTION,
+  PR_CPU_SCRATCH_GEMM,
+  PR_CPU_N_SCRATCH,
+} PrCpuScratch;
+float *pr_cpu_scratch (PrCpuScratch purpose, gsize floats);
+
+/* cpu-gemm.c */
+void pr_cpu_gemm (gboolean trans_a, gboolean trans_b, gint64 m, gint64 n, gint64 k, float alpha, const float *a, gint64 lda,
+                  const float *b, gint64 ldb, float beta, float *c, gint64 ldc);
 
 /* cpu-attention.c */
 void pr_cpu_attention_forward (const PrAttentionShape *shape, const gint32 *offsets, gsize n_sequences, const float *q,
