@@ -17,28 +17,28 @@ typedef struct
   const float *a, *b;
   float *c;
   gint64 lda, ldb, ldc;
-  gint64 tile_columns, n_column_tiles;
+  gint64 tile_rows, tile_columns, n_column_tiles;
 } Gemm;
 
 static void
 compute_tile (gpointer ctx, gsize tile, guint worker)
 {
   const Gemm *g = ctx;
-  gint64 row = (gint64) tile / g->n_column_tiles * TILE_ROWS, column = (gint64) tile % g->n_column_tiles * g->tile_columns;
+  gint64 row = (gint64) tile / g->n_column_tiles * g->tile_rows, column = (gint64) tile % g->n_column_tiles * g->tile_columns;
 
   (void) worker;
-  pr_cpu_kernels ()->gemm (g->trans_a, g->trans_b, MIN (TILE_ROWS, g->m - row), MIN (g->tile_columns, g->n - column), g->k,
+  pr_cpu_kernels ()->gemm (g->trans_a, g->trans_b, MIN (g->tile_rows, g->m - row), MIN (g->tile_columns, g->n - column), g->k,
                            g->a + (g->trans_a ? row : row * g->lda), g->lda,
                            g->b + (g->trans_b ? column * g->ldb : column), g->ldb, g->add, g->c + row * g->ldc + column,
                            g->ldc, pr_cpu_scratch (PR_CPU_SCRATCH_GEMM, PR_CPU_GEMM_SCRATCH));
 }
 
-/* Same tiles whether inside another loop or not, so that a product has the same bits everywhere. */
+/* Tiles do not change bits: every element is summed in the same order wherever its tile ends. */
 void
 pr_cpu_gemm (gboolean trans_a, gboolean trans_b, gint64 m, gint64 n, gint64 k, float alpha, const float *a, gint64 lda,
              const float *b, gint64 ldb, float beta, float *c, gint64 ldc)
 {
-  Gemm g = { trans_a, trans_b, beta == 1, m, n, k, a, b, c, lda, ldb, ldc, TILE_COLUMNS, 0 };
+  Gemm g = { trans_a, trans_b, beta == 1, m, n, k, a, b, c, lda, ldb, ldc, TILE_ROWS, TILE_COLUMNS, 0 };
 
   if (pr_cpu_kernels ()->gemm == NULL || (trans_a && trans_b) || alpha != 1 || (beta != 0 && beta != 1) || m < MIN_ROWS
       || n <= 0 || k <= 0)
@@ -47,7 +47,10 @@ pr_cpu_gemm (gboolean trans_a, gboolean trans_b, gint64 m, gint64 n, gint64 k, f
       return;
     }
   if (pr_threads_inside ())
-    g.tile_columns = n;
+    {
+      g.tile_rows = trans_a ? PR_CPU_GEMM_ROWS : m;
+      g.tile_columns = n;
+    }
   g.n_column_tiles = (n + g.tile_columns - 1) / g.tile_columns;
-  pr_parallel ((gsize) ((m + TILE_ROWS - 1) / TILE_ROWS * g.n_column_tiles), compute_tile, &g);
+  pr_parallel ((gsize) ((m + g.tile_rows - 1) / g.tile_rows * g.n_column_tiles), compute_tile, &g);
 }

@@ -1,5 +1,25 @@
 /* cpu-template-attention.h - the second half of cpu-template.h: block products and softmax for attention. */
 
+/* One column of A times one row of B. */
+INLINE void
+block_step (const int m, const int n, const float *a, gint64 a_row, const float *b, V sum[PR_CPU_BLOCK][PR_BLOCK_VECTORS])
+{
+  V row[PR_BLOCK_VECTORS];
+
+#pragma GCC unroll 8
+  for (int j = 0; j < n; j++)
+    row[j] = *(const VU *) (b + j * W);
+#pragma GCC unroll 8
+  for (int i = 0; i < m; i++)
+    {
+      float x = a[i * a_row];
+
+#pragma GCC unroll 8
+      for (int j = 0; j < n; j++)
+        sum[i][j] += x * row[j];
+    }
+}
+
 /* M rows and N vectors of C stay in registers while k runs; M and N are constants after inlining. */
 INLINE void
 block_of (const int m, const int n, gint64 k, const float *a, gint64 a_row, gint64 a_column, const float *b, gint64 ldb,
@@ -13,22 +33,7 @@ block_of (const int m, const int n, gint64 k, const float *a, gint64 a_row, gint
     for (int j = 0; j < n; j++)
       sum[i][j] = add ? (V) * (VU *) (c + i * ldc + j * W) : (V){ 0 };
   for (gint64 p = 0; p < k; p++, a += a_column, b += ldb)
-    {
-      V row[PR_BLOCK_VECTORS];
-
-#pragma GCC unroll 8
-      for (int j = 0; j < n; j++)
-        row[j] = *(const VU *) (b + j * W);
-#pragma GCC unroll 8
-      for (int i = 0; i < m; i++)
-        {
-          float x = a[i * a_row];
-
-#pragma GCC unroll 8
-          for (int j = 0; j < n; j++)
-            sum[i][j] += x * row[j];
-        }
-    }
+    block_step (m, n, a, a_row, b, sum);
 #pragma GCC unroll 8
   for (int i = 0; i < m; i++)
 #pragma GCC unroll 8

@@ -22,25 +22,36 @@ all (float x)
   return x - (V){ 0 };
 }
 
+/* Apart, so that the usual case needs no memory for a partial vector. */
+static V __attribute__ ((noinline))
+load_part (const float *p, gint64 left)
+{
+  V v = { 0 };
+
+  memcpy (&v, p, (gsize) left * sizeof (float));
+  return v;
+}
+
+static void __attribute__ ((noinline))
+store_part (float *p, gint64 left, V v)
+{
+  memcpy (p, &v, (gsize) left * sizeof (float));
+}
+
 /* LEFT elements remain at P: a whole vector, or the rest with zeros behind it. */
 INLINE V
 load (const float *p, gint64 left)
 {
-  V v = { 0 };
-
-  if (left >= W)
-    return *(const VU *) p;
-  memcpy (&v, p, (gsize) left * sizeof (float));
-  return v;
+  return G_LIKELY (left >= W) ? (V) * (const VU *) p : load_part (p, left);
 }
 
 INLINE void
 store (float *p, gint64 left, V v)
 {
-  if (left >= W)
+  if (G_LIKELY (left >= W))
     *(VU *) p = v;
   else
-    memcpy (p, &v, (gsize) left * sizeof (float));
+    store_part (p, left, v);
 }
 
 INLINE V

@@ -58,7 +58,7 @@ typedef struct
 } PrCpuKernels;
 
 #define PR_CPU_GEMM_DEPTH 512
-#define PR_CPU_GEMM_ROWS 256
+#define PR_CPU_GEMM_ROWS 384
 #define PR_CPU_GEMM_SCRATCH (64 * PR_CPU_GEMM_DEPTH + (PR_CPU_GEMM_ROWS + 48) * PR_CPU_GEMM_DEPTH / 2)
 
 extern const PrCpuKernels pr_cpu_plain;
