@@ -19,19 +19,6 @@ pad (gint64 n)
   return (n + PR_CPU_PAD - 1) / PR_CPU_PAD * PR_CPU_PAD;
 }
 
-/* to [rows, padded] = scale from [rows, n], zeros behind. */
-static void
-pack (gint64 rows, gint64 n, float scale, const float *from, gint64 stride, float *to, gint64 padded)
-{
-  for (gint64 r = 0; r < rows; r++, from += stride, to += padded)
-    {
-      for (gint64 i = 0; i < n; i++)
-        to[i] = from[i] * scale;
-      for (gint64 i = n; i < padded; i++)
-        to[i] = 0;
-    }
-}
-
 static void
 unpack (gint64 rows, gint64 n, const float *from, gint64 padded, float *to, gint64 stride)
 {
@@ -58,9 +45,9 @@ pr_cpu_attention_forward (const PrAttentionShape *shape, const gint32 *offsets, 
           if (h % group == 0)
             {
               cpu->transpose (n, d, k + start * shape->k_stride + h / group * d, shape->k_stride, kt, np);
-              pack (n, d, 1, v + start * shape->v_stride + h / group * d, shape->v_stride, vp, dp);
+              cpu->pack (n, d, 1, v + start * shape->v_stride + h / group * d, shape->v_stride, vp, dp);
             }
-          pack (n, d, scale, q + start * shape->q_stride + h * d, shape->q_stride, qp, dp);
+          cpu->pack (n, d, scale, q + start * shape->q_stride + h * d, shape->q_stride, qp, dp);
           for (gint64 i = 0; i < n; i += PR_CPU_BLOCK)
             {
               gint64 rows = MIN (PR_CPU_BLOCK, n - i), end = i + rows;
@@ -163,13 +150,13 @@ pr_cpu_attention_backward (const PrAttentionShape *shape, const gint32 *offsets,
               cpu->transpose (n, d, k + start * shape->k_stride + kv, shape->k_stride, b.kt, b.np);
               cpu->transpose (n, d, v + start * shape->v_stride + kv, shape->v_stride, b.vt, b.np);
               /* dq = scale ds k; q is packed scaled, so that dk comes out right by itself. */
-              pack (n, d, scale, k + start * shape->k_stride + kv, shape->k_stride, b.k, b.dp);
+              cpu->pack (n, d, scale, k + start * shape->k_stride + kv, shape->k_stride, b.k, b.dp);
               memset (b.dk, 0, (gsize) (n * b.dp) * sizeof (float));
               memset (b.dv, 0, (gsize) (n * b.dp) * sizeof (float));
             }
-          pack (n, d, scale, q + start * shape->q_stride + h * d, shape->q_stride, b.q, b.dp);
-          pack (n, d, 1, out + at, shape->out_stride, b.o, b.dp);
-          pack (n, d, 1, dout + at, shape->out_stride, b.dout, b.dp);
+          cpu->pack (n, d, scale, q + start * shape->q_stride + h * d, shape->q_stride, b.q, b.dp);
+          cpu->pack (n, d, 1, out + at, shape->out_stride, b.o, b.dp);
+          cpu->pack (n, d, 1, dout + at, shape->out_stride, b.dout, b.dp);
           for (gint64 i = 0; i < n; i += BACKWARD_ROWS)
             backward_rows (cpu, &b, i, MIN (i + BACKWARD_ROWS, n), lse + start * shape->heads + h, shape->heads);
           unpack (n, d, b.dq, b.dp, dq + start * shape->q_stride + h * d, shape->q_stride);
@@ -242,7 +229,7 @@ pr_cpu_attention_cached (const PrAttentionShape *shape, const PrCachedAttention 
       cpu->block (c->n_prefix, width, d, c->prefix_k + kv * d, shape->k_stride, 1, qt, width, FALSE, scores, width);
       suffix_scores (cpu, shape, c, kv, group, scale, scores, width);
       cpu->softmax_columns (n, width, scores);
-      pack (c->n_prefix, d, 1, c->prefix_v + kv * d, shape->v_stride, vp, dp);
+      cpu->pack (c->n_prefix, d, 1, c->prefix_v + kv * d, shape->v_stride, vp, dp);
       cpu->block (wide, dp, c->n_prefix, scores, 1, width, vp, dp, FALSE, o, dp);
       suffix_values (shape, c, kv, group, scores, width, o, dp);
       for (gint64 j = 0; j < wide; j++)

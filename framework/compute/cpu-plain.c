@@ -313,6 +313,14 @@ transpose (gint64 rows, gint64 n, const float *from, gint64 from_stride, float *
       to[i * to_stride + r] = r < rows ? from[r * from_stride + i] : 0.0f;
 }
 
+static void
+pack (gint64 rows, gint64 n, float scale, const float *from, gint64 stride, float *to, gint64 padded)
+{
+  for (gint64 r = 0; r < rows; r++)
+    for (gint64 i = 0; i < padded; i++)
+      to[r * padded + i] = i < n ? from[r * stride + i] * scale : 0.0f;
+}
+
 static gboolean
 supported (void)
 {
@@ -323,4 +331,4 @@ const PrCpuKernels pr_cpu_plain
   = { "plain",        supported,      rmsnorm_forward, rmsnorm_backward, bias_forward,    bias_backward,
       rope_forward,   rope_backward,  swiglu_forward,  swiglu_backward,  cross_entropy,   dropout,
       adamw,          squared_norm,   block,           softmax,          softmax_backward, softmax_columns,
-      dot,            transpose,      NULL };
+      dot,            transpose,      pack,            NULL };

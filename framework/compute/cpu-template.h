@@ -83,23 +83,23 @@ before (gint64 left)
   return lane () < (gint32) MIN (left, W);
 }
 
+/* In halves: lane i meets lane i + half. */
 INLINE float
 sum_lanes (V v)
 {
+#pragma GCC unroll 4
   for (int half = W / 2; half > 0; half /= 2)
-    for (int i = 0; i < half; i++)
-      v[i] += v[i + half];
+    v += __builtin_shuffle (v, lane () ^ half);
   return v[0];
 }
 
 INLINE float
 max_lanes (V v)
 {
-  float max = v[0];
-
-  for (int i = 1; i < W; i++)
-    max = v[i] > max ? v[i] : max;
-  return max;
+#pragma GCC unroll 4
+  for (int half = W / 2; half > 0; half /= 2)
+    v = larger (v, __builtin_shuffle (v, lane () ^ half));
+  return v[0];
 }
 
 /* e^x to 2 units in the last place (Cephes' polynomial); at least e^-87.3, NaN stays NaN. */
@@ -144,6 +144,20 @@ dot (gint64 n, const float *x, const float *y)
         b += load (x + i + W, n - i - W) * load (y + i + W, n - i - W);
     }
   return sum_lanes (a + b);
+}
+
+static void
+pack (gint64 rows, gint64 n, float scale, const float *from, gint64 stride, float *to, gint64 padded)
+{
+  for (gint64 r = 0; r < rows; r++, from += stride, to += padded)
+    {
+      gint64 i = 0;
+
+      for (; i < n; i += W)
+        *(VU *) (to + i) = load (from + i, n - i) * scale;
+      for (; i < padded; i += W)
+        *(VU *) (to + i) = (V){ 0 };
+    }
 }
 
 static void
@@ -484,4 +498,4 @@ const PrCpuKernels PR_KERNELS
   = { PR_NAME,        supported,      rmsnorm_forward, rmsnorm_backward, bias_forward,    bias_backward,
       rope_forward,   rope_backward,  swiglu_forward,  swiglu_backward,  cross_entropy,   dropout,
       adamw,          squared_norm,   block,           softmax,          softmax_backward, softmax_columns,
-      dot,            transpose,      gemm };
+      dot,            transpose,      pack,            gemm };

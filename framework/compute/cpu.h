@@ -51,6 +51,9 @@ typedef struct
   /* to [n, to_stride] = transpose of from [rows, n], zeros in columns from rows on; to_stride a multiple of PR_CPU_PAD. */
   void (*transpose) (gint64 rows, gint64 n, const float *from, gint64 from_stride, float *to, gint64 to_stride);
 
+  /* to [rows, padded] = scale x from [rows, n], zeros behind. */
+  void (*pack) (gint64 rows, gint64 n, float scale, const float *from, gint64 stride, float *to, gint64 padded);
+
   /* C [m, n] = op(A) op(B) (+ C if ADD), not both transposed; m <= PR_CPU_GEMM_ROWS if A is.  SCRATCH of PR_CPU_GEMM_SCRATCH
    * floats.  NULL: OpenBLAS is used. */
   void (*gemm) (gboolean trans_a, gboolean trans_b, gint64 m, gint64 n, gint64 k, const float *a, gint64 lda, const float *b,
