@@ -51,6 +51,9 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (PrOptions, pr_options_clear)
 char **pr_options_parse (const PrCommand *command, int argc, char **argv, PrOptionsFlags flags, PrOptions *options,
                          const GOptionEntry *extra, int min, int max, GError **error);
 
+/* Work with as many threads as --threads says, by default one a core. */
+void pr_options_set_threads (const PrOptions *options);
+
 /* The plugins of the default folder and of every --plugin-path. */
 PrRegistry *pr_options_load_registry (const PrOptions *options, GError **error);
 

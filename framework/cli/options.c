@@ -3,8 +3,7 @@
 
 #include "cli/command.h"
 
-#include <stdio.h>
-#include <stdlib.h>
+#include <pauserec/threads.h>
 
 void
 pr_options_clear (PrOptions *options)
@@ -119,6 +118,27 @@ pr_options_parse (const PrCommand *command, int argc, char **argv, PrOptionsFlag
   return g_strdupv (args + 1);
 }
 
+void
+pr_options_set_threads (const PrOptions *options)
+{
+  pr_threads_set (options->threads > 0 ? (guint)options->threads : g_get_num_processors ());
+}
+
+static gboolean
+load_plugin_path (PrRegistry *registry, const char *dir, GError **error)
+{
+  g_autoptr (PrRegistry) alone = pr_registry_new ();
+
+  if (!pr_registry_load_dir (alone, dir, error))
+    return FALSE;
+  if (pr_registry_n (alone) == 0)
+    {
+      g_set_error (error, PR_ERROR, PR_ERROR_MANIFEST, "--plugin-path: folder '%s' holds no plugin (NAME.so)", dir);
+      return FALSE;
+    }
+  return pr_registry_load_dir (registry, dir, error);
+}
+
 PrRegistry *
 pr_options_load_registry (const PrOptions *options, GError **error)
 {
@@ -130,7 +150,7 @@ pr_options_load_registry (const PrOptions *options, GError **error)
       && !pr_registry_load_dir (registry, dir, error))
     return NULL;
   for (gsize i = 0; options->plugin_path != NULL && options->plugin_path[i] != NULL; i++)
-    if (!pr_registry_load_dir (registry, options->plugin_path[i], error))
+    if (!load_plugin_path (registry, options->plugin_path[i], error))
       return NULL;
   return g_steal_pointer (&registry);
 }
