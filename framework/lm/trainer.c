@@ -75,15 +75,15 @@ check_training (const PrTrainer *trainer, GError **error)
   if (training->name == NULL || training->example == NULL || (training->score != NULL && training->score_name == NULL)
       || (training->rows != NULL && training->n_rows == 0))
     {
-      g_set_error (error, PR_ERROR, PR_ERROR_PLUGIN,
-                   "training '%s' lacks something: it needs a name, examples, a name for its score and at least one row", name);
+      g_set_error (
+          error, PR_ERROR, PR_ERROR_PLUGIN,
+          "training '%s' lacks something: it needs a name, examples, a name for its score and at least one row", name);
       return FALSE;
     }
   if (training->n_examples == 0 || training->n_examples > G_MAXUINT32)
     {
-      g_set_error (error, PR_ERROR, PR_ERROR_DATA,
-                   "training '%s' needs 1 to %u examples, there are %" G_GSIZE_FORMAT, name, G_MAXUINT32,
-                   training->n_examples);
+      g_set_error (error, PR_ERROR, PR_ERROR_DATA, "training '%s' needs 1 to %u examples, there are %" G_GSIZE_FORMAT,
+                   name, G_MAXUINT32, training->n_examples);
       return FALSE;
     }
   for (gsize i = 0; training->rows != NULL && i < training->n_rows; i++)

@@ -83,7 +83,8 @@ pr_trainer_validate (PrTrainer *trainer, GError **error)
   if (!isfinite (value))
     {
       g_set_error (error, PR_ERROR, PR_ERROR_NUMERIC,
-                   "training '%s': the validation value after step %" G_GUINT64_FORMAT " is %g; lower lr or raise warmup",
+                   "training '%s': the validation value after step %" G_GUINT64_FORMAT
+                   " is %g; lower lr or raise warmup",
                    trainer->training->name, state->step, value);
       return FALSE;
     }

@@ -37,21 +37,29 @@ gboolean pr_lm_config_check (const PrLmConfig *config, GError **error);
  * (weights, gradients, two moments, activations of CHUNK_TOKENS tokens). */
 gint64 pr_lm_config_n_params (const PrLmConfig *config);
 guint64 pr_lm_config_train_bytes (const PrLmConfig *config, gint64 chunk_tokens);
-/* Floating-point operations of one token forward with CONTEXT tokens to attend to, without the head; multiply by 3 for training. */
+/* Floating-point operations of one token forward with CONTEXT tokens to attend to, without the head; multiply by 3 for
+ * training. */
 double pr_lm_config_token_flops (const PrLmConfig *config, double context);
 
 typedef struct PrLm PrLm;
 
-/* Fresh weights: N(0, init_sd) for matrices, ones for norms, zeros for biases; a pure function of SEED. Takes the tokenizer. */
+/* Fresh weights: N(0, init_sd) for matrices, ones for norms, zeros for biases; a pure function of SEED.  Takes the
+ * tokenizer, also on failure; MANIFEST error if it has more tokens than config.vocab (fewer is usual: Qwen pads its
+ * vocabulary).  NULL: a model over bare ids, which cannot be saved. */
 PrLm *pr_lm_new (const PrLmConfig *config, PrTokenizer *tokenizer, guint64 seed, GError **error);
+/* Qwen3, Qwen2 or Llama with tied head, weights F32, BF16 or F16 in one model.safetensors, and tokenizer.json;
+ * protocol.json may be absent.  Whatever would change the forward pass and is not implemented (rope scaling, sliding
+ * windows, further biases, quantised weights, a head of its own, unknown tensors), NaN and shapes that do not fit
+ * config.json are DATA errors naming file and field or tensor. */
 PrLm *pr_lm_load (const char *dir, GError **error);
+/* Into DIR, made if need be, over what stands there; config.json last.  Every file is written whole or not at all. */
 gboolean pr_lm_save (const PrLm *lm, const char *dir, GError **error);
 void pr_lm_free (PrLm *lm);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PrLm, pr_lm_free)
 
 const PrLmConfig *pr_lm_config (const PrLm *lm);
-PrTokenizer *pr_lm_tokenizer (const PrLm *lm);       /* borrowed */
-const PrProtocol *pr_lm_protocol (const PrLm *lm);   /* NULL if none was set */
+PrTokenizer *pr_lm_tokenizer (const PrLm *lm);                  /* borrowed */
+const PrProtocol *pr_lm_protocol (const PrLm *lm);              /* NULL if none was set */
 void pr_lm_set_protocol (PrLm *lm, const PrProtocol *protocol); /* copies */
 
 /* How rows of new tokens start. */
@@ -60,20 +68,26 @@ typedef enum
   PR_ROW_INIT_NORMAL, /* N(0, init_sd): the default of a new embedding */
   PR_ROW_INIT_MEAN,   /* N(mean of all rows, 1e-9 x their variance, per dimension): paper section 3 */
 } PrRowInit;
-/* Append tokens to the tokenizer and rows to the (tied) embedding. */
+/* Append tokens to the tokenizer and rows to the (tied) embedding; rows that had no token yet are used up first.  A new
+ * row is a pure function of the seed, the token's name and (MEAN) the rows there are.  DATA error for a name that
+ * exists; the model is then as before but for spare rows. */
 gboolean pr_lm_add_tokens (PrLm *lm, const char *const *names, PrRowInit init, guint64 seed, GError **error);
 /* Row of a token in the embedding, for reading and writing; [hidden], borrowed. */
 float *pr_lm_embedding_row (PrLm *lm, gint32 token);
 
-/* Forward only.  Sequences are packed: OFFSETS [n_sequences + 1] into TOKENS; each attends to itself alone, positions from 0.
- * Last hidden states after the final norm, [offsets[n_sequences], hidden]. */
-gboolean pr_lm_hidden (PrLm *lm, const gint32 *tokens, const gint32 *offsets, gsize n_sequences, float *ret_hidden, GError **error);
+/* Forward only; DATA error for ids outside the vocabulary and sequences longer than max_positions.  Sequences are
+ * packed: OFFSETS [n_sequences + 1] into TOKENS; each attends to itself alone, positions from 0. Last hidden states
+ * after the final norm, [offsets[n_sequences], hidden]. */
+gboolean pr_lm_hidden (PrLm *lm, const gint32 *tokens, const gint32 *offsets, gsize n_sequences, float *ret_hidden,
+                       GError **error);
 /* Natural log probability of every token given those before it in its sequence (NaN at the first of each). */
-gboolean pr_lm_log_probs (PrLm *lm, const gint32 *tokens, const gint32 *offsets, gsize n_sequences, float *ret_log_probs, GError **error);
+gboolean pr_lm_log_probs (PrLm *lm, const gint32 *tokens, const gint32 *offsets, gsize n_sequences,
+                          float *ret_log_probs, GError **error);
 /* Full logits, [offsets[n_sequences], vocab]: for tests and probes. */
-gboolean pr_lm_logits (PrLm *lm, const gint32 *tokens, const gint32 *offsets, gsize n_sequences, float *ret_logits, GError **error);
+gboolean pr_lm_logits (PrLm *lm, const gint32 *tokens, const gint32 *offsets, gsize n_sequences, float *ret_logits,
+                       GError **error);
 
-/* token-embedding/1 */
+/* token-embedding/1.  Saving tokens that LM lacks is a DATA error. */
 gboolean pr_token_embedding_save (PrLm *lm, const char *const *names, const char *dir, GError **error);
 /* Copy the rows into LM; tokens that it lacks are added first.  DATA error if the width differs. */
 gboolean pr_token_embedding_apply (PrLm *lm, const char *dir, GError **error);

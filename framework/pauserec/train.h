@@ -5,6 +5,8 @@
  *
  * Loss: mean cross-entropy over all positions with loss in the batch (summed over the batch's examples,
  * divided by their number), so the same batch gives the same gradient however it is cut into chunks.
+ * Tokens after an example's last position with loss cannot change anything and are left out, of the cost too.
+ * An epoch is every example once; its last batch may be smaller.
  * Batches are processed in chunks of at most chunk_tokens tokens of whole examples, always in order: memory
  * does not grow with the batch, and the bits do not depend on the number of threads.
  */
@@ -24,34 +26,34 @@ typedef struct
   GArray *tokens; /* gint32 */
   GArray *loss;   /* guint8, same length */
 } PrExample;
-void pr_example_clear (PrExample *example);                                           /* to length 0 */
+void pr_example_clear (PrExample *example); /* to length 0 */
 void pr_example_add (PrExample *example, gint32 token, gboolean loss);
 void pr_example_add_text (PrExample *example, const PrTokenizer *tokenizer, const char *text, gboolean loss);
 /* Mark what was appended to example->tokens directly since the last call: pads loss with LOSS up to tokens->len. */
 void pr_example_mark (PrExample *example, gboolean loss);
 
-/* Where examples come from: INDEX in [0, n), pure in (epoch, index), called from one thread at a time. Randomness by rng.h with step = epoch.
- * An example without any loss position is skipped (counted in the curve "empty_examples"). */
+/* Where examples come from: INDEX in [0, n), pure in (epoch, index), called from one thread at a time. Randomness by
+ * rng.h with step = epoch. An example without any loss position is skipped (counted in the curve "empty_examples"). */
 typedef gboolean (*PrExampleFunc) (gpointer ctx, guint epoch, gsize index, PrExample *example, GError **error);
 
 /* Settings that every training stage shares, as manifest parameters. */
 typedef struct
 {
-  double epochs;         /* may be fractional */
-  int64_t max_steps;     /* 0: no limit */
-  int64_t batch_size;    /* examples an optimizer step */
-  double lr;             /* peak */
-  int schedule;          /* PrSchedule */
-  double warmup;         /* share of all steps */
-  double min_lr;         /* share of lr at the end of cosine and linear */
-  double weight_decay;   /* decoupled; matrices only, not norms and biases */
+  double epochs;       /* may be fractional */
+  int64_t max_steps;   /* 0: no limit */
+  int64_t batch_size;  /* examples an optimizer step */
+  double lr;           /* peak */
+  int schedule;        /* PrSchedule */
+  double warmup;       /* share of all steps */
+  double min_lr;       /* share of lr at the end of cosine and linear */
+  double weight_decay; /* decoupled; matrices only, not norms and biases */
   double beta1, beta2, eps;
-  double clip;           /* largest global gradient norm; 0: off */
-  double dropout;        /* on embeddings' output and on each residual branch, as GPT-2 */
-  int64_t chunk_tokens;  /* tokens processed at once */
+  double clip;              /* largest global gradient norm; 0: off */
+  double dropout;           /* on embeddings' output and on each residual branch, as GPT-2 */
+  int64_t chunk_tokens;     /* tokens processed at once */
   int64_t checkpoint_steps; /* optimizer steps between checkpoints; 0: none.  Not part of the result */
-  int64_t eval_every;    /* epochs between validations; 0: never */
-  bool keep_best;        /* return the weights of the best validation instead of the last */
+  int64_t eval_every;       /* epochs between validations; 0: never */
+  bool keep_best;           /* return the weights of the best validation instead of the last */
 } PrTrainParams;
 
 typedef enum
@@ -84,29 +86,43 @@ extern const char *const pr_schedule_names[];
 
 typedef struct
 {
-  const char *name;      /* prefix of curves and messages; usually "train" */
+  const char *name; /* "train": curves are "loss", "lr", ...; any other identifier stands before them: "warm_loss" */
   gsize n_examples;
   PrExampleFunc example;
   gpointer ctx;
-  gboolean shuffle;      /* a new permutation each epoch */
+  gboolean shuffle; /* a new permutation each epoch */
 
-  /* What moves: NULL, all weights; otherwise these embedding rows only (n_rows token ids; tied head moves with them). */
+  /* What moves: NULL, all weights; otherwise these embedding rows only (n_rows token ids; tied head moves with them).
+   */
   const gint32 *rows;
   gsize n_rows;
 
   /* Validation: either mean loss over examples (valid_example, pure, epoch 0) ... */
   gsize n_valid;
   PrExampleFunc valid_example;
-  /* ... or a score of the stage's own, higher is better; called between epochs. Both NULL: none, last weights are returned. */
+  /* ... or a score of the stage's own, higher is better; called between epochs, and not again after a resumption: so it
+   * must not record anything with the run.  Both NULL: none, last weights are returned. */
   gboolean (*score) (gpointer ctx, PrLm *lm, double *ret_score, GError **error);
   const char *score_name; /* series of the curve, "ndcg_10" */
 } PrTraining;
 
-/* Train LM in place.  Resumes from the run's scratch folder if a valid checkpoint of exactly this training is there.
- * Curves: loss, lr, grad_norm (per step), valid_loss or score_name (per validation).  Costs are added.
- * NaN or Inf in loss or gradient: NUMERIC error naming stage, step and learning rate; over-long examples and token ids
- * out of range: DATA error naming the example. */
-gboolean pr_train (PrRun *run, PrLm *lm, const PrTraining *training, const PrTrainParams *params, guint64 seed, GError **error);
+/* Train LM in place.  Learning rate of step s (from 0) of S with w = round(warmup x S): lr (s + 1) / (w + 1) up to w,
+ * then the schedule over (s - w) / (S - w).  Clipping and AdamW as in PyTorch.
+ *
+ * Checkpoints go to the run's scratch folder after the validation of their step, the last two are kept; a resumed
+ * training gives the bytes of an uninterrupted one, in weights, curves and costs.  One that is torn, altered or of
+ * another training (any parameter, seed, or the weights at the start differ) is passed over, for the one before it.  A
+ * full disk is an IO error that leaves those there.
+ *
+ * Curves: loss, lr, grad_norm (per step, from 1), valid_loss or score_name (per validation: every eval_every epochs and
+ * at the end), empty_examples (per epoch, where there are any).  Costs are added at the end.
+ *
+ * Errors: NaN or Inf in loss, gradient or the final weights: NUMERIC, naming training, step and learning rate (the
+ * runtime adds the stage); examples that are too long or have ids outside the vocabulary: DATA, naming the example; no position with loss in a
+ * whole epoch: DATA; a row listed twice or a missing name: PLUGIN; parameters out of range: MANIFEST.  After an error
+ * LM is half-trained. */
+gboolean pr_train (PrRun *run, PrLm *lm, const PrTraining *training, const PrTrainParams *params, guint64 seed,
+                   GError **error);
 
 /* Optimizer steps that PARAMS give for N_EXAMPLES: for plan(). */
 guint64 pr_train_n_steps (const PrTrainParams *params, gsize n_examples);
