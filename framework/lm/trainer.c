@@ -145,8 +145,6 @@ build_batch (PrTrainer *trainer, GError **error)
         g_prefix_error (error, "training '%s': ", trainer->training->name);
         return FALSE;
       }
-  trainer->state.n_empty += trainer->batch->n_empty;
-  trainer->state.n_seen += trainer->batch->ends->len;
   return TRUE;
 }
 
@@ -233,6 +231,8 @@ train_step (PrTrainer *trainer, GError **error)
       status = g_strdup_printf ("loss %.4f", loss);
       pr_run_status (trainer->run, status);
     }
+  state->n_empty += trainer->batch->n_empty;
+  state->n_seen += trainer->batch->ends->len;
   state->step++;
   return TRUE;
 }
@@ -291,18 +291,36 @@ check_weights (const PrTrainer *trainer, GError **error)
   return TRUE;
 }
 
+/* Until a step's update nothing of the state has changed: whoever interrupts need not lose the steps since the last
+ * checkpoint.  If this cannot be written, the one before it serves. */
+static void
+keep_if_cancelled (const PrTrainer *trainer, const GError *failure)
+{
+  if (g_error_matches (failure, PR_ERROR, PR_ERROR_CANCELLED) && trainer->params->checkpoint_steps > 0
+      && trainer->state.step > 0)
+    pr_checkpoint_save (trainer, NULL);
+}
+
 static gboolean
 train_loop (PrTrainer *trainer, GError **error)
 {
   PrTrainState *state = &trainer->state;
+  GError *failure = NULL;
 
   if (pr_checkpoint_load (trainer))
     for (guint i = 0; i < state->points->len; i++)
       say_point (trainer, &g_array_index (state->points, PrPoint, i));
   while (state->step < trainer->total_steps)
-    if (!pr_run_step (trainer->run, state->step, trainer->total_steps, error) || !train_step (trainer, error)
-        || !after_step (trainer, error))
-      return FALSE;
+    {
+      if (!pr_run_step (trainer->run, state->step, trainer->total_steps, &failure) || !train_step (trainer, &failure))
+        {
+          keep_if_cancelled (trainer, failure);
+          g_propagate_error (error, failure);
+          return FALSE;
+        }
+      if (!after_step (trainer, error))
+        return FALSE;
+    }
   if (!pr_run_step (trainer->run, trainer->total_steps, trainer->total_steps, error))
     return FALSE;
   if (state->best_weights != NULL && state->has_best && state->best_step != state->step)

@@ -109,8 +109,8 @@ typedef struct
 /* Train LM in place.  Learning rate of step s (from 0) of S with w = round(warmup x S): lr (s + 1) / (w + 1) up to w,
  * then the schedule over (s - w) / (S - w).  Clipping and AdamW as in PyTorch.
  *
- * Checkpoints go to the run's scratch folder after the validation of their step, the last two are kept; a resumed
- * training gives the bytes of an uninterrupted one, in weights, curves and costs.  One that is torn, altered or of
+ * Checkpoints go to the run's scratch folder after the validation of their step, and when the user cancels; the last two
+ * are kept.  A resumed training gives the bytes of an uninterrupted one, in weights, curves and costs.  One that is torn, altered or of
  * another training (any parameter, seed, or the weights at the start differ) is passed over, for the one before it.  A
  * full disk is an IO error that leaves those there.
  *

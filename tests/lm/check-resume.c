@@ -16,6 +16,7 @@ typedef struct
   guint kill;
   gboolean by_exit;  /* the process vanishes; otherwise the example fails */
   rlim_t file_limit; /* from then on no file may grow beyond; 0: no limit */
+  gint *cancel;      /* not NULL: the user interrupts */
 } Victim;
 
 static gboolean
@@ -27,7 +28,9 @@ victim_example (gpointer ctx, guint epoch, gsize index, PrExample *example, GErr
     {
       if (victim->by_exit)
         _exit (77);
-      if (victim->file_limit > 0)
+      if (victim->cancel != NULL)
+        *victim->cancel = 1;
+      else if (victim->file_limit > 0)
         {
           struct rlimit limit = { victim->file_limit, RLIM_INFINITY };
 
@@ -35,7 +38,7 @@ victim_example (gpointer ctx, guint epoch, gsize index, PrExample *example, GErr
         }
       else
         {
-          g_set_error (error, PR_ERROR, PR_ERROR_CANCELLED, "killed");
+          g_set_error (error, PR_ERROR, PR_ERROR_IO, "killed");
           return FALSE;
         }
     }
@@ -109,6 +112,7 @@ static void
 case_restart (Case *c)
 {
   g_clear_pointer (&c->run.record, pr_record_free);
+  c->run.cancel = 0;
   pr_lm_free (c->lm);
   c->lm = fixture_lm (PR_LM_QWEN3, 11);
   c->victim = (Victim){ .parrot = { .seed = 11, .length = 9, .vocab = 220, .skip = 4 } };
@@ -193,13 +197,44 @@ START_TEST (resumes_with_the_same_bytes)
   case_init (&c, _i % 2 == 1);
   c.victim.kill = kills[_i / 2];
   ck_assert (!case_train (&c, &error));
-  ck_assert_pr_error (error, PR_ERROR_CANCELLED, "killed");
+  ck_assert_pr_error (error, PR_ERROR_IO, "killed");
   g_error_free (error);
   case_restart (&c);
   assert_like_uninterrupted (&c);
   /* 36 training examples in all; those before the checkpoint are not built again. */
   if (kills[_i / 2] > 10)
     ck_assert_uint_lt (c.victim.parrot.calls, N_CALLS);
+  case_clear (&c);
+}
+END_TEST
+
+/* Nothing is lost but the step at hand: batches of 3, 3, 3 and 1 examples. */
+START_TEST (an_interruption_keeps_every_step)
+{
+  static const struct
+  {
+    guint kill, steps, built; /* examples built before the step at hand */
+  } cases[] = { { 2, 0, 0 }, { 5, 1, 3 }, { 10, 3, 9 }, { 15, 5, 13 }, { 36, 13, 33 } };
+  Case c;
+  GError *error = NULL;
+
+  case_init (&c, _i % 2 == 1);
+  c.victim.kill = cases[_i / 2].kill;
+  c.victim.cancel = &c.run.cancel;
+  ck_assert (!case_train (&c, &error));
+  ck_assert_pr_error (error, PR_ERROR_CANCELLED, "cancelled");
+  g_error_free (error);
+  ck_assert_uint_le (count_files (c.run.scratch), 2);
+  if (cases[_i / 2].steps > 0)
+    {
+      g_autofree char *newest = find_checkpoint (c.run.scratch, TRUE);
+      g_autofree char *end = g_strdup_printf ("-%u.safetensors", cases[_i / 2].steps);
+
+      ck_assert_msg (g_str_has_suffix (newest, end), "%s", newest);
+    }
+  case_restart (&c);
+  assert_like_uninterrupted (&c);
+  ck_assert_uint_eq (c.victim.parrot.calls, N_CALLS - cases[_i / 2].built);
   case_clear (&c);
 }
 END_TEST
@@ -382,6 +417,7 @@ main (void)
 
   tcase_set_timeout (tcase, 120);
   tcase_add_loop_test (tcase, resumes_with_the_same_bytes, 0, 2 * (int)G_N_ELEMENTS (kills));
+  tcase_add_loop_test (tcase, an_interruption_keeps_every_step, 0, 10);
   tcase_add_test (tcase, survives_the_end_of_the_process);
   tcase_add_test (tcase, a_finished_training_is_not_repeated);
   tcase_add_loop_test (tcase, spoilt_checkpoints_are_passed_over, 0, N_SPOILS);

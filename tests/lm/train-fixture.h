@@ -15,6 +15,7 @@ typedef struct
   const PrTraining *training;
   const PrTrainParams *params;
   guint64 seed;
+  gint cancel; /* not 0: the user wants out */
 } FixtureRun;
 
 static inline FixtureRun
@@ -46,7 +47,7 @@ fixture_train (FixtureRun *f, PrLm *lm, const PrTraining *training, const PrTrai
   PrStage stage = { .size = sizeof (PrStage), .id = "fixture", .version = "1", .run = fixture_stage };
   PrStageEntry entry = { .stage = &stage, .path = (char *)"fixture.so", .digest = (char *)"" };
   PrNode node = { .name = (char *)"fixture", .entry = &entry, .params = f };
-  PrWatch watch = { 0 };
+  PrWatch watch = { .cancel = &f->cancel };
   PrStageRun call = { .node = &node, .seed = seed, .dir = f->scratch, .scratch = f->scratch, .watch = &watch };
   PrRecord *record;
   PrDims *dims;
