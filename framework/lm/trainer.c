@@ -5,6 +5,7 @@
 
 #include "lm/lm-private.h"
 #include "lm/trainer.h"
+#include "runtime/record.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -72,12 +73,13 @@ check_training (const PrTrainer *trainer, GError **error)
   const char *name = training->name != NULL ? training->name : "";
   g_autoptr (GHashTable) seen = g_hash_table_new (g_direct_hash, g_direct_equal);
 
-  if (training->name == NULL || training->example == NULL || (training->score != NULL && training->score_name == NULL)
-      || (training->rows != NULL && training->n_rows == 0))
+  if (!pr_record_name_ok (name) || training->example == NULL
+      || (training->score != NULL && training->score_name == NULL) || (training->rows != NULL && training->n_rows == 0))
     {
-      g_set_error (
-          error, PR_ERROR, PR_ERROR_PLUGIN,
-          "training '%s' lacks something: it needs a name, examples, a name for its score and at least one row", name);
+      g_set_error (error, PR_ERROR, PR_ERROR_PLUGIN,
+                   "training '%s' lacks something: it needs an identifier for a name, examples, a name for its score "
+                   "and at least one row",
+                   name);
       return FALSE;
     }
   if (training->n_examples == 0 || training->n_examples > G_MAXUINT32)
