@@ -6,8 +6,10 @@
 #include <pauserec/decode.h>
 #include <pauserec/error.h>
 #include <pauserec/io.h>
+#include <pauserec/itemtext.h>
 #include <pauserec/linalg.h>
 #include <pauserec/lm.h>
+#include <pauserec/lmdims.h>
 #include <pauserec/matrix.h>
 #include <pauserec/params.h>
 #include <pauserec/plugin.h>
@@ -15,11 +17,13 @@
 #include <pauserec/ranking.h>
 #include <pauserec/rng.h>
 #include <pauserec/run.h>
+#include <pauserec/sft.h>
 #include <pauserec/sids.h>
 #include <pauserec/tensors.h>
 #include <pauserec/textio.h>
 #include <pauserec/threads.h>
 #include <pauserec/tokenizer.h>
+#include <pauserec/tokenrows.h>
 #include <pauserec/train.h>
 
 #endif

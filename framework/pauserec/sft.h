@@ -1,0 +1,85 @@
+/* sft.h - purchase histories as training examples: Prompt(H), thinking, target SID (paper sections 2 and 3).
+ *
+ * Every fine-tuning stage whose targets are semantic ids builds its examples here, from a protocol (protocol.h), so
+ * that only what the paper varies stands in the stage.  Loss stands on the SID tokens of targets and nowhere else.
+ *
+ * Training purchases of a user: s_1 .. s_m, all but the last two (dataset.h).  Targets:
+ *   last           s_m, one example a user (the paper: third last purchase)
+ *   all-prefixes   s_2 .. s_m, each given at most `history` purchases before it
+ *
+ * With all-prefixes and a contiguous prompter (protocol.h) a user's sequence is trained in one pass: tokens of
+ * the template, s_1, ..., s_m, loss on every SID token from s_2 on.  While m <= history + 1 this is the same loss
+ * as one example a prefix.  A longer sequence is cut into windows of history + 1 purchases: the last window ends at s_m
+ * and the windows before it end every S = ceil (history / 2) purchases earlier; the first window starts at s_1.  In
+ * the first window all purchases from the 2nd on are targets, in the others the last S: every target is trained exactly
+ * once, and in a later window it sees at least history + 1 - S and at most `history` purchases (s_m always sees `history`).
+ * Otherwise there is one example a prefix, with exactly the `history` purchases before the target.
+ *
+ * Validation: targets are second-last purchases, for a fixed sample of users (the same for every seed and arm).
+ */
+#ifndef PAUSEREC_SFT_H
+#define PAUSEREC_SFT_H
+
+#include <pauserec/dataset.h>
+#include <pauserec/train.h>
+
+G_BEGIN_DECLS
+
+typedef enum
+{
+  PR_TARGETS_LAST,
+  PR_TARGETS_ALL_PREFIXES,
+} PrTargets;
+extern const char *const pr_targets_names[];
+
+typedef enum
+{
+  PR_VALID_LOSS,
+  PR_VALID_NDCG_10, /* of beam search, as `recommend` with the same beams */
+} PrValidScore;
+extern const char *const pr_valid_score_names[];
+
+typedef struct
+{
+  int targets;         /* PrTargets */
+  int valid_score;     /* PrValidScore */
+  int64_t valid_users; /* 0: no validation */
+  int64_t valid_beams;
+} PrSftParams;
+
+/* Rows for a stage's table: TYPE has a member `PrSftParams sft`. */
+#define PR_SFT_PARAMS(type)                                                                                                 \
+  PR_PARAM_CHOICE_AT (type, "targets", sft.targets, pr_targets_names, PR_TARGETS_LAST,                                      \
+                      "Train each user's third-last purchase only (`last`, as the paper) or every purchase but the first" \
+                      " (`all-prefixes`)."),                                                                                \
+  PR_PARAM_CHOICE_AT (type, "valid_score", sft.valid_score, pr_valid_score_names, PR_VALID_LOSS,                            \
+                      "What chooses the best weights: mean loss of, or NDCG@10 of a beam search for, the validation targets."), \
+  PR_PARAM_INT_AT (type, "valid_users", sft.valid_users, 0, G_MAXINT32, 1000, "Users asked at each validation; 0: none."),  \
+  PR_PARAM_INT_AT (type, "valid_beams", sft.valid_beams, 10, 1000, 20, "Beams with valid_score = ndcg_10.")
+
+typedef struct PrSft PrSft;
+
+/* Bind LM's tokenizer, a catalogue and a protocol.  All are borrowed but the protocol.
+ * DATA: the tokenizer lacks a SID token or a tag, sids and dataset disagree about the number of items, or nobody has two training
+ * purchases.  MANIFEST: the longest prompt does not fit into the model's positions. */
+PrSft *pr_sft_new (const PrLm *lm, const PrDataset *dataset, const PrSids *sids, const PrProtocol *protocol,
+                   const PrSftParams *params, GError **error);
+void pr_sft_free (PrSft *sft);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (PrSft, pr_sft_free)
+
+gsize pr_sft_n (const PrSft *sft);
+gsize pr_sft_n_valid (const PrSft *sft);
+/* PrExampleFunc with CTX = PrSft: the same examples in every epoch. */
+gboolean pr_sft_example (gpointer ctx, guint epoch, gsize index, PrExample *example, GError **error);
+gboolean pr_sft_valid_example (gpointer ctx, guint epoch, gsize index, PrExample *example, GError **error);
+/* Mean NDCG@10 over the sampled users, by beam search over the catalogue with the weights of LM. */
+gboolean pr_sft_valid_ndcg (gpointer ctx, PrLm *lm, double *ret_score, GError **error);
+
+/* Fill the parts of TRAINING that say where examples come from and what is validated. */
+void pr_sft_describe (PrSft *sft, PrTraining *training);
+/* Number of examples of a data set, for plan(); PR_DIM_UNKNOWN if it cannot be known. */
+gint64 pr_sft_estimate_n (const PrSftParams *params, gboolean contiguous, gint64 n_users);
+
+G_END_DECLS
+
+#endif

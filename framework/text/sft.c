@@ -1,0 +1,300 @@
+/* sft.c - which purchases an example holds, and where its loss stands. */
+#include "config.h"
+
+#include <pauserec/decode.h>
+#include <pauserec/error.h>
+#include <pauserec/rng.h>
+#include <pauserec/run.h>
+#include <pauserec/sft.h>
+
+#include <math.h>
+
+const char *const pr_targets_names[] = { "last", "all-prefixes", NULL };
+const char *const pr_valid_score_names[] = { "loss", "ndcg_10", NULL };
+
+/* Purchases [first, last] of a user's training sequence; those from `target` on carry loss. */
+typedef struct
+{
+  gint32 user, first, target, last;
+} Window;
+
+struct PrSft
+{
+  const PrDataset *dataset;
+  const PrSids *sids;
+  PrPrompter *prompter;
+  PrSftParams params;
+  gint64 history;
+  GArray *windows; /* Window */
+  GArray *valid;   /* gint32: users */
+  PrTrie *trie;    /* made when first needed */
+};
+
+static void
+add_window (PrSft *sft, gint64 user, gint64 first, gint64 target, gint64 last)
+{
+  const Window window = { (gint32) user, (gint32) first, (gint32) target, (gint32) last };
+
+  g_array_append_val (sft->windows, window);
+}
+
+/* Windows of one pass over the purchases 0 .. n-1, the first window first; see sft.h. */
+static void
+add_passes (PrSft *sft, gint64 user, gint64 n)
+{
+  gint64 stride = (sft->history + 1) / 2, last = (n - 1) % stride, done = 1;
+
+  /* Ends stand every `stride` purchases counted from the last; the first that would leave purchases out of the
+   * first window is the first end. */
+  if (n <= sft->history + 1)
+    last = n - 1;
+  else
+    while (last + stride <= sft->history)
+      last += stride;
+  for (; last < n; last += stride)
+    {
+      add_window (sft, user, MAX (0, last - sft->history), done, last);
+      done = last + 1;
+    }
+}
+
+static void
+add_user (PrSft *sft, gint64 user)
+{
+  gint64 n;
+
+  pr_dataset_train_sequence (sft->dataset, user, &n);
+  if (n < 2)
+    return;
+  if (sft->params.targets == PR_TARGETS_LAST)
+    add_window (sft, user, MAX (0, n - 1 - sft->history), n - 1, n - 1);
+  else if (pr_prompter_is_contiguous (sft->prompter))
+    add_passes (sft, user, n);
+  else
+    for (gint64 target = 1; target < n; target++)
+      add_window (sft, user, MAX (0, target - sft->history), target, target);
+}
+
+/* The longest prompt and SID that training or evaluation can ask for. */
+static gboolean
+check_positions (PrSft *sft, const PrLmConfig *config, gint64 longest, GError **error)
+{
+  g_autoptr (GArray) tokens = g_array_new (FALSE, FALSE, sizeof (gint32));
+  gint64 n = MIN (sft->history, longest - 1);
+  g_autofree gint32 *items = g_new0 (gint32, (gsize) n);
+
+  pr_prompter_prompt (sft->prompter, items, n, tokens);
+  if ((gint64) tokens->len + sft->sids->levels <= config->max_positions)
+    return TRUE;
+  g_set_error (error, PR_ERROR, PR_ERROR_MANIFEST,
+               "a history of %" G_GINT64_FORMAT " purchases makes %" G_GINT64_FORMAT
+               " tokens, but the model has %d positions; shorten history or give the model more max_positions",
+               n, (gint64) tokens->len + sft->sids->levels, config->max_positions);
+  return FALSE;
+}
+
+static void
+choose_valid_users (PrSft *sft)
+{
+  gint64 n_users = pr_dataset_n_users (sft->dataset);
+  g_autofree guint32 *order = pr_rng_permutation (pr_rng_new (0, "valid-users"), 0, (guint32) n_users);
+
+  for (gint64 i = 0; i < n_users && (gint64) sft->valid->len < sft->params.valid_users; i++)
+    {
+      gint32 user = (gint32) order[i];
+
+      if (pr_dataset_target (sft->dataset, user, PR_SPLIT_VALID) >= 0)
+        g_array_append_val (sft->valid, user);
+    }
+}
+
+PrSft *
+pr_sft_new (const PrLm *lm, const PrDataset *dataset, const PrSids *sids, const PrProtocol *protocol, const PrSftParams *params,
+            GError **error)
+{
+  g_autoptr (PrSft) sft = g_new0 (PrSft, 1);
+  gint64 n_users = pr_dataset_n_users (dataset), longest = 1;
+
+  sft->dataset = dataset;
+  sft->sids = sids;
+  sft->params = *params;
+  sft->history = protocol->history;
+  sft->windows = g_array_new (FALSE, FALSE, sizeof (Window));
+  sft->valid = g_array_new (FALSE, FALSE, sizeof (gint32));
+  if (sids->n_items != pr_dataset_n_items (dataset) || n_users > G_MAXINT32)
+    {
+      g_set_error (error, PR_ERROR, PR_ERROR_DATA,
+                   "there are %" G_GINT64_FORMAT " semantic ids for %" G_GINT64_FORMAT " items; connect sids made from this data set",
+                   sids->n_items, pr_dataset_n_items (dataset));
+      return NULL;
+    }
+  sft->prompter = pr_prompter_new (protocol, pr_lm_tokenizer (lm), sids, error);
+  if (sft->prompter == NULL)
+    return NULL;
+  for (gint64 user = 0; user < n_users; user++)
+    {
+      gint64 n;
+
+      pr_dataset_sequence (dataset, user, &n);
+      longest = MAX (longest, n);
+      add_user (sft, user);
+    }
+  if (sft->windows->len == 0)
+    {
+      g_set_error (error, PR_ERROR, PR_ERROR_DATA,
+                   "no user has two purchases to train on besides the two held out; every history is empty");
+      return NULL;
+    }
+  if (!check_positions (sft, pr_lm_config (lm), longest, error))
+    return NULL;
+  choose_valid_users (sft);
+  return g_steal_pointer (&sft);
+}
+
+void
+pr_sft_free (PrSft *sft)
+{
+  if (sft == NULL)
+    return;
+  pr_prompter_free (sft->prompter);
+  pr_trie_free (sft->trie);
+  g_array_unref (sft->windows);
+  g_array_unref (sft->valid);
+  g_free (sft);
+}
+
+gsize
+pr_sft_n (const PrSft *sft)
+{
+  return sft->windows->len;
+}
+
+gsize
+pr_sft_n_valid (const PrSft *sft)
+{
+  return sft->valid->len;
+}
+
+gboolean
+pr_sft_example (gpointer ctx, guint epoch, gsize index, PrExample *example, GError **error)
+{
+  const PrSft *sft = ctx;
+  const Window *window = &g_array_index (sft->windows, Window, index);
+  gint64 n;
+  const gint32 *items = pr_dataset_train_sequence (sft->dataset, window->user, &n);
+
+  (void) epoch;
+  (void) error;
+  pr_example_clear (example);
+  /* A pass shows more purchases than a prompt may have, so only the part before the targets is a prompt. */
+  pr_prompter_prompt (sft->prompter, items + window->first, window->target - window->first, example->tokens);
+  pr_example_mark (example, FALSE);
+  for (gint32 i = window->target; i <= window->last; i++)
+    pr_prompter_item (sft->prompter, items[i], example->tokens);
+  pr_example_mark (example, TRUE);
+  return TRUE;
+}
+
+gboolean
+pr_sft_valid_example (gpointer ctx, guint epoch, gsize index, PrExample *example, GError **error)
+{
+  const PrSft *sft = ctx;
+  gint32 user = g_array_index (sft->valid, gint32, index);
+  gint64 n;
+  const gint32 *history = pr_dataset_history (sft->dataset, user, PR_SPLIT_VALID, &n);
+
+  (void) epoch;
+  (void) error;
+  pr_example_clear (example);
+  pr_prompter_prompt (sft->prompter, history, n, example->tokens);
+  pr_example_mark (example, FALSE);
+  pr_prompter_item (sft->prompter, pr_dataset_target (sft->dataset, user, PR_SPLIT_VALID), example->tokens);
+  pr_example_mark (example, TRUE);
+  return TRUE;
+}
+
+/* Users whose prompts are held at once: memory stays small whatever the sample. */
+#define USERS_AT_ONCE 16
+#define USERS_A_CALL (16 * USERS_AT_ONCE)
+#define TOP 10
+
+static double
+ndcg_of (const gint32 *items, gint32 target)
+{
+  for (int rank = 0; rank < TOP; rank++)
+    if (items[rank] == target)
+      return 1 / log2 (rank + 2);
+  return 0;
+}
+
+/* Sum of NDCG@10 over the sampled users [from, to). */
+static gboolean
+score_users (PrSft *sft, PrLm *lm, gsize from, gsize to, double *sum, GError **error)
+{
+  const PrBeamParams beam = { .beams = sft->params.valid_beams, .normalise = PR_NORMALISE_TRIE, .users_at_once = USERS_AT_ONCE };
+  g_autoptr (GArray) tokens = g_array_new (FALSE, FALSE, sizeof (gint32));
+  g_autofree gint32 *offsets = g_new0 (gint32, to - from + 1), *leaves = g_new (gint32, (to - from) * (gsize) beam.beams);
+  g_autofree float *scores = g_new (float, (to - from) * (gsize) beam.beams);
+
+  for (gsize i = from; i < to; i++)
+    {
+      gint64 n;
+      const gint32 *history = pr_dataset_history (sft->dataset, g_array_index (sft->valid, gint32, i), PR_SPLIT_VALID, &n);
+
+      pr_prompter_prompt (sft->prompter, history, n, tokens);
+      offsets[i - from + 1] = (gint32) tokens->len;
+    }
+  if (!pr_beam_search (lm, sft->trie, &beam, (const gint32 *) (void *) tokens->data, offsets, to - from, leaves, scores, NULL,
+                       error))
+    return FALSE;
+  for (gsize i = from; i < to; i++)
+    {
+      gint32 user = g_array_index (sft->valid, gint32, i), items[TOP];
+      gsize row = (i - from) * (gsize) beam.beams;
+      float best[TOP];
+
+      pr_beams_to_items (sft->trie, leaves + row, scores + row, beam.beams, NULL, TOP, items, best);
+      *sum += ndcg_of (items, pr_dataset_target (sft->dataset, user, PR_SPLIT_VALID));
+    }
+  return TRUE;
+}
+
+gboolean
+pr_sft_valid_ndcg (gpointer ctx, PrLm *lm, double *ret_score, GError **error)
+{
+  PrSft *sft = ctx;
+  double sum = 0;
+
+  if (sft->trie == NULL)
+    sft->trie = pr_trie_new (sft->sids, sft->prompter);
+  for (gsize from = 0; from < sft->valid->len; from += USERS_A_CALL)
+    if (!score_users (sft, lm, from, MIN (from + USERS_A_CALL, sft->valid->len), &sum, error))
+      return FALSE;
+  *ret_score = sft->valid->len > 0 ? sum / sft->valid->len : 0;
+  return TRUE;
+}
+
+void
+pr_sft_describe (PrSft *sft, PrTraining *training)
+{
+  training->n_examples = pr_sft_n (sft);
+  training->example = pr_sft_example;
+  training->ctx = sft;
+  training->shuffle = TRUE;
+  if (sft->valid->len == 0)
+    return;
+  if (sft->params.valid_score == PR_VALID_NDCG_10)
+    {
+      training->score = pr_sft_valid_ndcg;
+      training->score_name = "ndcg_10";
+      return;
+    }
+  training->n_valid = pr_sft_n_valid (sft);
+  training->valid_example = pr_sft_valid_example;
+}
+
+gint64
+pr_sft_estimate_n (const PrSftParams *params, gboolean contiguous, gint64 n_users)
+{
+  return params->targets == PR_TARGETS_LAST || contiguous ? n_users : PR_DIM_UNKNOWN;
+}

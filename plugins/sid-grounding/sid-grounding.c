@@ -1,0 +1,121 @@
+/* sid-grounding - paper section 2, CPT: the semantic ids become words that mean their items.
+ *
+ * SID tokens enter the vocabulary; continued pre-training shows each item's SID with its description in both
+ * directions, SID -> description and description -> SID (sequences: itemtext.h).  All weights move.
+ */
+#include "config.h"
+
+#include <pauserec/pauserec.h>
+
+typedef struct
+{
+  PrGroundingParams grounding;
+  PrTrainParams train;
+} Params;
+
+static const PrParamSpec params[] = {
+  PR_GROUNDING_PARAMS (Params),
+  PR_TRAIN_PARAMS (Params, 3, 1e-4, 32, 0.01),
+};
+
+static const PrSlotSpec slots[] = {
+  { PR_SLOT_IN, "lm", "lm/1", "The model to ground.", FALSE },
+  { PR_SLOT_IN, "dataset", "dataset/1", "Items with their texts.", FALSE },
+  { PR_SLOT_IN, "sids", "sids/1", "Their semantic ids.", FALSE },
+  { PR_SLOT_OUT, "lm", "lm/1", "The grounded model, its vocabulary grown by the SID tokens.", FALSE },
+};
+
+static gboolean
+validate (const void *params_, GError **error)
+{
+  const Params *p = params_;
+
+  return pr_train_params_check (&p->train, error);
+}
+
+static gboolean
+plan (const void *params_, PrPlan *plan_, GError **error G_GNUC_UNUSED)
+{
+  const Params *p = params_;
+  gint64 n_items = pr_plan_input_dim (plan_, "dataset", "n_items"), n_users = pr_plan_input_dim (plan_, "dataset", "n_users");
+  PrLmConfig config;
+
+  if (!pr_plan_input_lm (plan_, "lm", &config, NULL))
+    return TRUE;
+  /* How many SID tokens come depends on the collisions that the quantizer finds. */
+  pr_plan_set_lm (plan_, "lm", &config, FALSE);
+  pr_plan_set_training (plan_, &config, &p->train, pr_grounding_estimate_n (&p->grounding, n_items, n_users),
+                        (double) p->grounding.text_tokens / 2 + 10);
+  return TRUE;
+}
+
+/* New words for the codes, unless the model was grounded in the same codes before. */
+static gboolean
+add_sid_tokens (PrLm *lm, const PrSids *sids, guint64 seed, GError **error)
+{
+  g_auto (GStrv) names = pr_sids_token_names (sids);
+  gsize known = 0, n = g_strv_length (names);
+
+  for (gsize i = 0; i < n; i++)
+    known += pr_tokenizer_lookup (pr_lm_tokenizer (lm), names[i]) >= 0;
+  if (known == n)
+    return TRUE;
+  if (known == 0)
+    return pr_lm_add_tokens (lm, (const char *const *) names, PR_ROW_INIT_NORMAL, seed, error);
+  g_set_error (error, PR_ERROR, PR_ERROR_DATA,
+               "the model has %zu of the %zu SID tokens already: it was grounded in SIDs of another shape; start from a model without SIDs",
+               known, n);
+  return FALSE;
+}
+
+static gboolean
+run (const void *params_, PrRun *run_, GError **error)
+{
+  const Params *p = params_;
+  guint64 seed = pr_run_seed (run_);
+  g_autoptr (PrLm) lm = NULL;
+  g_autoptr (PrDataset) dataset = NULL;
+  g_autoptr (PrSids) sids = NULL;
+  g_autoptr (PrGrounding) grounding = NULL;
+
+  if ((lm = pr_lm_load (pr_run_input_dir (run_, "lm"), error)) == NULL
+      || (dataset = pr_dataset_load (pr_run_input_dir (run_, "dataset"), error)) == NULL
+      || (sids = pr_sids_load (pr_run_input_dir (run_, "sids"), error)) == NULL || !add_sid_tokens (lm, sids, seed, error)
+      || (grounding = pr_grounding_new (lm, dataset, sids, &p->grounding, seed, error)) == NULL)
+    return FALSE;
+
+  const PrTraining training = {
+    .name = "train",
+    .n_examples = pr_grounding_n (grounding),
+    .example = pr_grounding_example,
+    .ctx = grounding,
+    .shuffle = TRUE,
+  };
+
+  pr_run_metric (run_, "sequences_per_epoch", (double) training.n_examples);
+  if (p->train.epochs > 0 && !pr_train (run_, lm, &training, &p->train, seed, error))
+    return FALSE;
+  pr_run_set_lm (run_, "lm", lm);
+  return pr_lm_save (lm, pr_run_output_dir (run_, "lm"), error);
+}
+
+static const PrStage stage = {
+  .size = sizeof (PrStage),
+  .id = "sid-grounding",
+  .version = "1",
+  .summary = "Continued pre-training that ties semantic ids to item descriptions, in both directions (CPT).",
+  .source = "PauseRec section 2 (3 epochs, lr 1e-4, AdamW, weight decay 0.01); templates after OneRec-Think",
+  .stochastic = TRUE,
+  .params = params,
+  .n_params = G_N_ELEMENTS (params),
+  .params_size = sizeof (Params),
+  .slots = slots,
+  .n_slots = G_N_ELEMENTS (slots),
+  .validate = validate,
+  .plan = plan,
+  .run = run,
+};
+
+static const PrStage *const stages[] = { &stage, NULL };
+
+const PrPlugin pr_plugin = { PR_PLUGIN_INIT, .id = "sid-grounding", .stages = stages };
