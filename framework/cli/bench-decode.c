@@ -202,7 +202,7 @@ measure_full (Bench *b, Result *ret, GError **error)
 
   if (!pr_beam_search_full (&b->lm, b->dense, &params, b->tokens, b->offsets, FULL_USERS, leaves, scores, error))
     return FALSE;
-  ret->full_users_s = FULL_USERS / ((double)(g_get_monotonic_time () - start) / G_USEC_PER_SEC);
+  ret->full_users_s = FULL_USERS / (pr_bench_now () - start);
   ret->full_agrees = TRUE;
   for (gint32 u = 0; u < FULL_USERS; u++)
     ret->full_agrees = ret->full_agrees && leaves[u * BEAMS] == b->leaves[u * BEAMS];
