@@ -217,6 +217,28 @@ START_TEST (lists_are_those_of_the_slow_search)
 }
 END_TEST
 
+/* Items 4 and 10 share a tuple; training users bought 10 more often. */
+START_TEST (colliding_items_stand_by_popularity)
+{
+  static const char *const set[] = { "beams=20", "top_k=12", NULL };
+  char *dir = make_world (PR_THINKING_NONE, 64);
+  g_auto (StageCheck) check = stage_check (dir, set);
+  g_autoptr (PrRanking) ranking = ranking_of (&check);
+
+  for (gint64 u = 1; u < USERS; u++)
+    {
+      const gint32 *items = ranking->items + u * 12;
+      gint64 at = 0;
+
+      while (at < 11 && items[at] != 10)
+        at++;
+      ck_assert_int_lt (at, 11);
+      ck_assert_int_eq (items[at + 1], 4);
+    }
+  drop_world (dir);
+}
+END_TEST
+
 /* k pauses between two tags are seven tokens more, and nothing else is generated. */
 START_TEST (pauses_are_part_of_the_prompt)
 {
@@ -336,6 +358,7 @@ main (void)
 
   tcase_set_timeout (tc, 60);
   tcase_add_loop_test (tc, lists_are_those_of_the_slow_search, PR_THINKING_NONE, PR_THINKING_PAUSE + 1);
+  tcase_add_test (tc, colliding_items_stand_by_popularity);
   tcase_add_test (tc, pauses_are_part_of_the_prompt);
   tcase_add_test (tc, bytes_do_not_depend_on_threads);
   tcase_add_test (tc, history_can_be_left_out);
