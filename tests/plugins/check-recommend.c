@@ -11,8 +11,7 @@
 #define TOLERANCE 2e-4
 
 /* Items 3 and 9 share a semantic id, as do 4 and 10. */
-static const gint32 codes[ITEMS * 2]
-    = { 0, 0, 0, 1, 0, 2, 1, 0, 1, 1, 2, 0, 2, 2, 3, 0, 3, 1, 1, 0, 1, 1, 3, 2 };
+static const gint32 codes[ITEMS * 2] = { 0, 0, 0, 1, 0, 2, 1, 0, 1, 1, 2, 0, 2, 2, 3, 0, 3, 1, 1, 0, 1, 1, 3, 2 };
 static const char *const inputs[] = { "lm", "dataset", "sids" };
 
 static char *
@@ -60,7 +59,7 @@ make_sids (const char *dir, gint64 n)
   PrSids *sids = pr_sids_new (n, 2, sizes);
   g_autoptr (GError) error = NULL;
 
-  memcpy (sids->codes, codes, (gsize) n * 2 * sizeof *codes);
+  memcpy (sids->codes, codes, (gsize)n * 2 * sizeof *codes);
   ck_assert (pr_sids_save (sids, "keep", path, &error));
   return sids;
 }
@@ -69,9 +68,18 @@ static void
 make_lm (const char *dir, const PrSids *sids, const PrProtocol *protocol, gint32 max_positions)
 {
   static const char *const pause[] = { "<pause>", NULL };
-  const PrLmConfig config = { .family = PR_LM_QWEN3, .vocab = 261, .hidden = 16, .layers = 2, .heads = 4, .kv_heads = 2,
-                              .head_dim = 4, .ffn = 24, .max_positions = max_positions, .rope_theta = 10000,
-                              .rms_eps = 1e-6, .init_sd = 0.3 };
+  const PrLmConfig config = { .family = PR_LM_QWEN3,
+                              .vocab = 261,
+                              .hidden = 16,
+                              .layers = 2,
+                              .heads = 4,
+                              .kv_heads = 2,
+                              .head_dim = 4,
+                              .ffn = 24,
+                              .max_positions = max_positions,
+                              .rope_theta = 10000,
+                              .rms_eps = 1e-6,
+                              .init_sd = 0.3 };
   g_autofree char *path = below (dir, "lm");
   g_autoptr (GPtrArray) documents = g_ptr_array_new ();
   g_autoptr (GError) error = NULL;
@@ -79,7 +87,7 @@ make_lm (const char *dir, const PrSids *sids, const PrProtocol *protocol, gint32
   g_auto (GStrv) names = pr_sids_token_names (sids);
 
   ck_assert_no_error (error);
-  ck_assert (pr_lm_add_tokens (lm, (const char *const *) names, PR_ROW_INIT_NORMAL, 1, &error));
+  ck_assert (pr_lm_add_tokens (lm, (const char *const *)names, PR_ROW_INIT_NORMAL, 1, &error));
   ck_assert (pr_lm_add_tokens (lm, pause, PR_ROW_INIT_NORMAL, 2, &error));
   if (protocol != NULL)
     pr_lm_set_protocol (lm, protocol);
@@ -95,7 +103,7 @@ make_world (int thinking, gint32 max_positions)
   g_autoptr (PrSids) sids = make_sids (dir, ITEMS);
 
   if (thinking >= 0)
-    protocol->thinking = (PrThinking) thinking;
+    protocol->thinking = (PrThinking)thinking;
   if (thinking == PR_THINKING_PAUSE)
     protocol->pauses = 5;
   make_dataset (dir);
@@ -159,8 +167,8 @@ expected (const char *dir, gint64 user, PrSplit split, gint64 beams, gint64 k, g
         prior[train[i]]++;
     }
   pr_prompter_prompt (prompter, history, n, tokens);
-  offsets[1] = (gint32) tokens->len;
-  ck_assert (pr_beam_search_full (lm, trie, &params, (const gint32 *) (gpointer) tokens->data, offsets, 1, leaves, scores,
+  offsets[1] = (gint32)tokens->len;
+  ck_assert (pr_beam_search_full (lm, trie, &params, (const gint32 *)(gpointer)tokens->data, offsets, 1, leaves, scores,
                                   NULL));
   pr_beams_to_items (trie, leaves, scores, beams, prior, k, ret_items, ret_scores);
 }
@@ -191,13 +199,14 @@ check_lists (const char *dir, const char *const *set, PrSplit split, gint64 firs
           gint64 at = u * k + i;
 
           ck_assert_int_eq (items[i] < 0, ranking->items[at] < 0);
-          ck_assert (items[i] < 0 || fabs ((double) scores[i] - (double) ranking->scores[at]) < TOLERANCE);
-          ck_assert (items[i] == ranking->items[at] || (i > 0 && fabs ((double) scores[i] - (double) scores[i - 1]) < TOLERANCE)
-                     || (i < k - 1 && fabs ((double) scores[i] - (double) scores[i + 1]) < TOLERANCE));
+          ck_assert (items[i] < 0 || fabs ((double)scores[i] - (double)ranking->scores[at]) < TOLERANCE);
+          ck_assert (items[i] == ranking->items[at]
+                     || (i > 0 && fabs ((double)scores[i] - (double)scores[i - 1]) < TOLERANCE)
+                     || (i < k - 1 && fabs ((double)scores[i] - (double)scores[i + 1]) < TOLERANCE));
         }
     }
   ck_assert_double_eq (stage_check_metric (&check, "invalid_beams"), 0);
-  ck_assert_double_eq (check.record->costs[PR_COST_INFER_USERS], (double) (USERS - first_user));
+  ck_assert_double_eq (check.record->costs[PR_COST_INFER_USERS], (double)(USERS - first_user));
   ck_assert_double_gt (check.record->costs[PR_COST_FLOPS], 0);
   ck_assert_double_gt (check.record->costs[PR_COST_INFER_SECONDS], 0);
   ck_assert_int_eq (pr_dims_get (check.dims, "ranking", "k"), k);
@@ -249,8 +258,8 @@ START_TEST (pauses_are_part_of_the_prompt)
   g_autoptr (PrRanking) ra = ranking_of (&a);
   g_autoptr (PrRanking) rb = ranking_of (&b);
 
-  ck_assert_double_eq_tol (stage_check_metric (&b, "prompt_tokens_mean"), stage_check_metric (&a, "prompt_tokens_mean") + 7,
-                           1e-9);
+  ck_assert_double_eq_tol (stage_check_metric (&b, "prompt_tokens_mean"),
+                           stage_check_metric (&a, "prompt_tokens_mean") + 7, 1e-9);
   ck_assert_double_eq (a.record->costs[PR_COST_GENERATED_TOKENS], b.record->costs[PR_COST_GENERATED_TOKENS]);
   ck_assert_mem_ne (ra->scores, rb->scores, USERS * 4 * sizeof (float));
   drop_world (direct);

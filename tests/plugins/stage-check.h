@@ -16,9 +16,9 @@
 typedef struct
 {
   const PrStage *stage;
-  const char *dir;          /* of all artifacts: outputs go to DIR/out/SLOT */
-  const char *const *set;   /* "key=value", NULL-terminated; may be NULL */
-  const char *const *in;    /* folders below DIR, in the order of the stage's input slots; NULL: unconnected */
+  const char *dir;        /* of all artifacts: outputs go to DIR/out/SLOT */
+  const char *const *set; /* "key=value", NULL-terminated; may be NULL */
+  const char *const *in;  /* folders below DIR, in the order of the stage's input slots; NULL: unconnected */
   gint cancel;
   guint64 seed;
   PrRecord *record; /* after a success */
@@ -54,7 +54,7 @@ stage_check_params (const StageCheck *check)
       g_free (parts);
     }
   ck_assert_msg (pr_params_fill (check->stage, values, n, "test", digests, complaints, &params), "%s",
-                 complaints->len > 0 ? (const char *) g_ptr_array_index (complaints, 0) : "");
+                 complaints->len > 0 ? (const char *)g_ptr_array_index (complaints, 0) : "");
   return params;
 }
 
@@ -63,10 +63,10 @@ static inline gboolean
 stage_check_run (StageCheck *check, GError **error)
 {
   PrParams params = stage_check_params (check);
-  PrStageEntry entry = { check->stage, &pr_plugin, (char *) "test.so", (char *) "00" };
+  PrStageEntry entry = { check->stage, &pr_plugin, (char *)"test.so", (char *)"00" };
   PrEdge edges[STAGE_CHECK_SLOTS] = { { NULL, NULL, NULL } };
   const char *inputs[STAGE_CHECK_SLOTS] = { NULL };
-  PrNode node = { (char *) check->stage->id, &entry, params.params, params.resolved, params.identity, edges, 0 };
+  PrNode node = { (char *)check->stage->id, &entry, params.params, params.resolved, params.identity, edges, 0 };
   PrWatch watch = { .cancel = &check->cancel };
   g_autofree char *out = g_build_filename (check->dir, "out", NULL);
   g_autofree char *scratch = g_build_filename (check->dir, "scratch", NULL);
@@ -88,7 +88,7 @@ stage_check_run (StageCheck *check, GError **error)
   ok = (check->stage->validate == NULL || check->stage->validate (params.params, error))
        && pr_stage_run (&call, NULL, &check->record, &check->dims, error);
   for (gsize i = 0; i < node.n_edges; i++)
-    g_free ((char *) inputs[i]);
+    g_free ((char *)inputs[i]);
   pr_params_clear (check->stage, &params);
   return ok;
 }
