@@ -66,7 +66,8 @@ pr_seal_open (const char *path, const char *kind, GError **error)
 
   if (map == NULL)
     {
-      g_set_error (error, PR_ERROR, PR_ERROR_IO, "cannot read results: %s", local->message);
+      g_set_error (error, PR_ERROR, PR_ERROR_IO, "%s: cannot read results (%s); name a results.h5 or the folder of one",
+                   path, local->message);
       return NULL;
     }
   if (!check_seal (path, g_mapped_file_get_contents (map), g_mapped_file_get_length (map), error))

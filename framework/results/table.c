@@ -198,9 +198,9 @@ pr_comparison_text (const PrComparison *c)
 static void
 append_csv_number (GString *out, double value)
 {
-  char buffer[G_ASCII_DTOSTR_BUF_SIZE];
+  char buffer[64];
 
-  g_string_append_printf (out, ",%s", isnan (value) ? "" : g_ascii_dtostr (buffer, sizeof buffer, value));
+  g_string_append_printf (out, ",%s", isnan (value) ? "" : g_ascii_formatd (buffer, sizeof buffer, "%.10g", value));
 }
 
 static void
@@ -290,14 +290,15 @@ pr_comparison_markdown (const PrComparison *c)
   g_string_append (out, "---|---|---|\n");
   for (gsize a = 0; a < c->n_arms; a++)
     append_markdown_row (c, a, out);
-  for (gsize m = 0; m < c->n_metrics; m++)
-    if (!isnan (c->oracle[m]))
-      g_string_append_printf (out, "%s%s %.4f", m == 0 ? "\nOracle: " : ", ", c->metrics[m], c->oracle[m]);
   g_string_append (out, "\nMean ± sd over seeds");
   if (c->baseline >= 0)
     g_string_append_printf (out, " (difference to %s, paired bootstrap 95 %% interval over users)",
                             c->arms[c->baseline]);
-  g_string_append (out, ".\n");
+  g_string_append (out, ".");
+  for (gsize m = 0; m < c->n_metrics; m++)
+    if (!isnan (c->oracle[m]))
+      g_string_append_printf (out, " Oracle %s: %.4f.", c->metrics[m], c->oracle[m]);
+  g_string_append_c (out, '\n');
   return g_string_free (out, FALSE);
 }
 

@@ -1,0 +1,60 @@
+"""Called by check-analysis with a results.h5 and the file of one run: assertions on what the module makes of them."""
+import os
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.environ["PR_SOURCE_DIR"], "analysis"))
+
+import h5py
+import numpy as np
+import pauserec_results
+
+merged, run = sys.argv[1:]
+results = pauserec_results.load(merged)
+assert results.experiment == "tiny" and results.metric == "hit_10" and results.baseline == "base"
+assert results.manifest.startswith("[experiment]")
+assert list(results.runs.arm) == ["base", "base", "pause"] and list(results.runs.seed) == [1, 2, 1]
+assert len(results.metrics) == 9 and set(results.metrics.metric) == {"oracle_hit_10", "hit_10", "coverage_10"}
+assert set(results.metrics.stage) == {"lm-base", "metrics"}
+assert results.cost.train_tokens.sum() == 3600 and results.cost.wall_seconds.dtype == np.float64
+assert results.per_user.index.names == ["arm", "seed", "user"]
+assert results.per_user.loc[("pause", 1), "hit_10"].isna().sum() == 1
+loss = results.curves[(results.curves.arm == "pause") & (results.curves.series == "loss")]
+assert list(loss.value) == [4, 3, 2] and list(loss.stage.unique()) == ["lm-base"]
+codebook = results.tables["codebook"]
+assert len(codebook) == 6 and list(codebook.columns) == ["arm", "seed", "stage", "level", "used"]
+assert '"program"' in results.provenance["base", 2]
+
+frame = pauserec_results.effects(results, "hit_10", draws=500)
+assert list(frame.index) == ["base", "pause"]
+assert abs(frame.difference["pause"] - 1) < 1e-6 and frame.difference["base"] == 0
+assert frame.difference_low["pause"] < 1 < frame.difference_high["pause"]
+assert np.isnan(frame.sd["pause"]) and abs(frame.sd["base"] - np.sqrt(200) / 299) < 1e-6
+costs = pauserec_results.arm_costs(results)
+assert costs.train_tokens["base"] == 1200 and costs.train_seconds["pause"] == 2 and costs.total_seconds["base"] == 3
+assert costs.infer_ms_per_user["base"] == 5
+
+one = pauserec_results.load(run)
+assert list(one.runs.arm) == ["pause"] and len(one.per_user) == 300 and len(one.metrics) == 3
+
+# Plain h5py reads the file too, and a changed byte is noticed.
+with h5py.File(merged, "r") as file:
+    assert file["metrics"]["value"].shape == (9,) and file.userblock_size == 512
+try:
+    import tables
+except ImportError:
+    print("SKIP: check_analysis: PyTables is not installed")
+else:
+    with tables.open_file(merged) as file:
+        assert file.root.metrics.nrows == 9 and file.root.metrics.read_where("value == 0.5")["metric"][0] == b"coverage_10"
+with open(run, "r+b") as file:
+    file.seek(2000)
+    byte = file.read(1)
+    file.seek(2000)
+    file.write(bytes([byte[0] ^ 1]))
+try:
+    pauserec_results.load(run)
+except ValueError as error:
+    assert "damaged" in str(error)
+else:
+    raise AssertionError("a changed byte went unnoticed")
