@@ -43,11 +43,11 @@ tiny_dataset_write (const char *dir, const gint64 *lengths, gsize n_users)
     pr_dataset_builder_add_item (builder, &items[i]);
   for (gsize u = 0; u < n_users; u++)
     {
-      g_autofree gint32 *bought = g_new (gint32, (gsize) lengths[u] + 1);
+      g_autofree gint32 *bought = g_new (gint32, (gsize)lengths[u] + 1);
       g_autofree char *id = g_strdup_printf ("u%zu", u);
 
       for (gint64 i = 0; i < lengths[u]; i++)
-        bought[i] = (gint32) (((gint64) u + i) % 3);
+        bought[i] = (gint32)(((gint64)u + i) % 3);
       pr_dataset_builder_add_user (builder, id, bought, lengths[u]);
     }
   pr_dataset_builder_note (builder, "tie_rule", "none");
@@ -73,8 +73,18 @@ tiny_lm (gint32 max_positions, gboolean with_sids)
   GError *error = NULL;
   PrTokenizer *tokenizer = pr_tokenizer_train (documents, 261, &error);
   const PrLmConfig config = {
-    .family = PR_LM_QWEN3, .vocab = 261, .hidden = 16, .layers = 2, .heads = 2, .kv_heads = 1, .head_dim = 8, .ffn = 24,
-    .max_positions = max_positions, .rope_theta = 10000, .rms_eps = 1e-6, .init_sd = 0.02,
+    .family = PR_LM_QWEN3,
+    .vocab = 261,
+    .hidden = 16,
+    .layers = 2,
+    .heads = 2,
+    .kv_heads = 1,
+    .head_dim = 8,
+    .ffn = 24,
+    .max_positions = max_positions,
+    .rope_theta = 10000,
+    .rms_eps = 1e-6,
+    .init_sd = 0.02,
   };
   PrLm *lm = pr_lm_new (&config, tokenizer, 1, &error);
 
@@ -84,7 +94,7 @@ tiny_lm (gint32 max_positions, gboolean with_sids)
       g_autoptr (PrSids) sids = tiny_sids ();
       g_auto (GStrv) names = pr_sids_token_names (sids);
 
-      ck_assert (pr_lm_add_tokens (lm, (const char *const *) names, PR_ROW_INIT_NORMAL, 1, &error));
+      ck_assert (pr_lm_add_tokens (lm, (const char *const *)names, PR_ROW_INIT_NORMAL, 1, &error));
     }
   return lm;
 }

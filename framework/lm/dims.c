@@ -10,16 +10,19 @@ static const struct
   const char *name;
   gsize offset;
 } fields[] = {
-  { "hidden", offsetof (PrLmConfig, hidden) },     { "layers", offsetof (PrLmConfig, layers) },
-  { "heads", offsetof (PrLmConfig, heads) },       { "kv_heads", offsetof (PrLmConfig, kv_heads) },
-  { "head_dim", offsetof (PrLmConfig, head_dim) }, { "ffn", offsetof (PrLmConfig, ffn) },
+  { "hidden", offsetof (PrLmConfig, hidden) },
+  { "layers", offsetof (PrLmConfig, layers) },
+  { "heads", offsetof (PrLmConfig, heads) },
+  { "kv_heads", offsetof (PrLmConfig, kv_heads) },
+  { "head_dim", offsetof (PrLmConfig, head_dim) },
+  { "ffn", offsetof (PrLmConfig, ffn) },
   { "max_positions", offsetof (PrLmConfig, max_positions) },
 };
 
 static gint32 *
 field (const PrLmConfig *config, gsize i)
 {
-  return (gint32 *) (void *) ((char *) config + fields[i].offset);
+  return (gint32 *)(void *)((char *)config + fields[i].offset);
 }
 
 void
@@ -44,12 +47,12 @@ pr_plan_input_lm (const PrPlan *plan, const char *slot, PrLmConfig *ret_config, 
 
       if (value < 1 || value > G_MAXINT32)
         return FALSE;
-      *field (&config, i) = (gint32) value;
+      *field (&config, i) = (gint32)value;
     }
   if (family < PR_LM_QWEN3 || family > PR_LM_LLAMA || vocab > G_MAXINT32)
     return FALSE;
-  config.family = (PrLmFamily) family;
-  config.vocab = vocab > 0 ? (gint32) vocab : PR_LM_VOCAB_GUESS;
+  config.family = (PrLmFamily)family;
+  config.vocab = vocab > 0 ? (gint32)vocab : PR_LM_VOCAB_GUESS;
   *ret_config = config;
   if (ret_vocab_known != NULL)
     *ret_vocab_known = vocab > 0;
@@ -69,13 +72,15 @@ pr_run_set_lm (PrRun *run, const char *slot, const PrLm *lm)
 }
 
 void
-pr_plan_set_training (PrPlan *plan, const PrLmConfig *config, const PrTrainParams *params, gint64 n_examples, double tokens)
+pr_plan_set_training (PrPlan *plan, const PrLmConfig *config, const PrTrainParams *params, gint64 n_examples,
+                      double tokens)
 {
   double steps, head = 2.0 * config->hidden * config->vocab;
 
   pr_plan_set_memory (plan, pr_lm_config_train_bytes (config, params->chunk_tokens));
   if (n_examples < 0)
     return;
-  steps = (double) pr_train_n_steps (params, (gsize) n_examples);
-  pr_plan_set_flops (plan, 3.0 * steps * (double) params->batch_size * tokens * (pr_lm_config_token_flops (config, tokens / 2) + head));
+  steps = (double)pr_train_n_steps (params, (gsize)n_examples);
+  pr_plan_set_flops (plan, 3.0 * steps * (double)params->batch_size * tokens
+                               * (pr_lm_config_token_flops (config, tokens / 2) + head));
 }

@@ -14,7 +14,7 @@ static gboolean *
 find_sid_rows (const PrLm *lm, const PrSids *sids, GError **error)
 {
   g_auto (GStrv) names = pr_sids_token_names (sids);
-  g_autofree gboolean *is_sid = g_new0 (gboolean, (gsize) pr_lm_config (lm)->vocab);
+  g_autofree gboolean *is_sid = g_new0 (gboolean, (gsize)pr_lm_config (lm)->vocab);
 
   for (gsize i = 0; names[i] != NULL; i++)
     {
@@ -23,7 +23,8 @@ find_sid_rows (const PrLm *lm, const PrSids *sids, GError **error)
       if (id < 0)
         {
           g_set_error (error, PR_ERROR, PR_ERROR_DATA,
-                       "the model lacks the SID token '%s'; ground the model in these SIDs first (sid-grounding)", names[i]);
+                       "the model lacks the SID token '%s'; ground the model in these SIDs first (sid-grounding)",
+                       names[i]);
           return NULL;
         }
       is_sid[id] = TRUE;
@@ -57,7 +58,8 @@ start_from_group (PrLm *lm, gint32 token, const gboolean *is_sid, gboolean wante
 
             squares += x * x;
           }
-      row[d] = (float) (mean + sqrt (1e-9 * (n > 0 ? squares / n : 0)) * pr_rng_normal (rng, (guint64) token, (guint64) d));
+      row[d] =
+          (float)(mean + sqrt (1e-9 * (n > 0 ? squares / n : 0)) * pr_rng_normal (rng, (guint64)token, (guint64)d));
     }
 }
 

@@ -21,9 +21,10 @@ gboolean pr_plan_input_lm (const PrPlan *plan, const char *slot, PrLmConfig *ret
 /* Say the shape of what was made. */
 void pr_run_set_lm (PrRun *run, const char *slot, const PrLm *lm);
 
-/* For plan(): memory and work of training a model of CONFIG on N_EXAMPLES (PR_DIM_UNKNOWN: only memory is said) of about
- * TOKENS tokens. */
-void pr_plan_set_training (PrPlan *plan, const PrLmConfig *config, const PrTrainParams *params, gint64 n_examples, double tokens);
+/* For plan(): memory and work of training a model of CONFIG on N_EXAMPLES (PR_DIM_UNKNOWN: only memory is said) of
+ * about TOKENS tokens. */
+void pr_plan_set_training (PrPlan *plan, const PrLmConfig *config, const PrTrainParams *params, gint64 n_examples,
+                           double tokens);
 
 G_END_DECLS
 

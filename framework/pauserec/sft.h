@@ -12,8 +12,8 @@
  * as one example a prefix.  A longer sequence is cut into windows of history + 1 purchases: the last window ends at s_m
  * and the windows before it end every S = ceil (history / 2) purchases earlier; the first window starts at s_1.  In
  * the first window all purchases from the 2nd on are targets, in the others the last S: every target is trained exactly
- * once, and in a later window it sees at least history + 1 - S and at most `history` purchases (s_m always sees `history`).
- * Otherwise there is one example a prefix, with exactly the `history` purchases before the target.
+ * once, and in a later window it sees at least history + 1 - S and at most `history` purchases (s_m always sees
+ * `history`). Otherwise there is one example a prefix, with exactly the `history` purchases before the target.
  *
  * Validation: targets are second-last purchases, for a fixed sample of users (the same for every seed and arm).
  */
@@ -48,20 +48,23 @@ typedef struct
 } PrSftParams;
 
 /* Rows for a stage's table: TYPE has a member `PrSftParams sft`. */
-#define PR_SFT_PARAMS(type)                                                                                                 \
-  PR_PARAM_CHOICE_AT (type, "targets", sft.targets, pr_targets_names, PR_TARGETS_LAST,                                      \
-                      "Train each user's third-last purchase only (`last`, as the paper) or every purchase but the first" \
-                      " (`all-prefixes`)."),                                                                                \
-  PR_PARAM_CHOICE_AT (type, "valid_score", sft.valid_score, pr_valid_score_names, PR_VALID_LOSS,                            \
-                      "What chooses the best weights: mean loss of, or NDCG@10 of a beam search for, the validation targets."), \
-  PR_PARAM_INT_AT (type, "valid_users", sft.valid_users, 0, G_MAXINT32, 1000, "Users asked at each validation; 0: none."),  \
-  PR_PARAM_INT_AT (type, "valid_beams", sft.valid_beams, 10, 1000, 20, "Beams with valid_score = ndcg_10.")
+#define PR_SFT_PARAMS(type)                                                                                            \
+  PR_PARAM_CHOICE_AT (                                                                                                 \
+      type, "targets", sft.targets, pr_targets_names, PR_TARGETS_LAST,                                                 \
+      "Train each user's third-last purchase only (`last`, as the paper) or every purchase but the first"              \
+      " (`all-prefixes`)."),                                                                                           \
+      PR_PARAM_CHOICE_AT (                                                                                             \
+          type, "valid_score", sft.valid_score, pr_valid_score_names, PR_VALID_LOSS,                                   \
+          "What chooses the best weights: mean loss of, or NDCG@10 of a beam search for, the validation targets."),    \
+      PR_PARAM_INT_AT (type, "valid_users", sft.valid_users, 0, G_MAXINT32, 1000,                                      \
+                       "Users asked at each validation; 0: none."),                                                    \
+      PR_PARAM_INT_AT (type, "valid_beams", sft.valid_beams, 10, 1000, 20, "Beams with valid_score = ndcg_10.")
 
 typedef struct PrSft PrSft;
 
 /* Bind LM's tokenizer, a catalogue and a protocol.  All are borrowed but the protocol.
- * DATA: the tokenizer lacks a SID token or a tag, sids and dataset disagree about the number of items, or nobody has two training
- * purchases.  MANIFEST: the longest prompt does not fit into the model's positions. */
+ * DATA: the tokenizer lacks a SID token or a tag, sids and dataset disagree about the number of items, or nobody has
+ * two training purchases.  MANIFEST: the longest prompt does not fit into the model's positions. */
 PrSft *pr_sft_new (const PrLm *lm, const PrDataset *dataset, const PrSids *sids, const PrProtocol *protocol,
                    const PrSftParams *params, GError **error);
 void pr_sft_free (PrSft *sft);

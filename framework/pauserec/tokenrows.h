@@ -17,7 +17,8 @@ extern const char *const pr_row_start_names[]; /* "mean", "normal", "text-mean",
 
 /* Append the token NAME with such a start, a pure function of LM and SEED; a token that LM has already keeps its row.
  * DATA error if a start over SIDs is asked for and LM lacks the tokens of SIDS. */
-gboolean pr_lm_add_token_row (PrLm *lm, const char *name, PrRowStart start, const PrSids *sids, guint64 seed, GError **error);
+gboolean pr_lm_add_token_row (PrLm *lm, const char *name, PrRowStart start, const PrSids *sids, guint64 seed,
+                              GError **error);
 
 G_END_DECLS
 

@@ -57,7 +57,7 @@ pr_atoms_clear (PrAtoms *atoms)
 gint32
 pr_atoms_n (const PrAtoms *atoms)
 {
-  return (gint32) atoms->ends->len;
+  return (gint32)atoms->ends->len;
 }
 
 gsize
@@ -85,7 +85,7 @@ hash_bytes (const guint8 *bytes, gsize n)
     h = (h ^ bytes[i]) * G_GUINT64_CONSTANT (0x100000001b3);
   h ^= h >> 29;
   h *= G_GUINT64_CONSTANT (0xbf58476d1ce4e5b9);
-  return (guint32) (h >> 32);
+  return (guint32)(h >> 32);
 }
 
 /* The slot of the table that holds BYTES, or the free one where they belong. */
@@ -118,7 +118,7 @@ grow (PrAtoms *atoms)
 
       while (atoms->table[slot] >= 0)
         slot = (slot + 1) & atoms->mask;
-      atoms->table[slot] = (gint32) i;
+      atoms->table[slot] = (gint32)i;
     }
 }
 
@@ -139,9 +139,9 @@ pr_atoms_intern (PrAtoms *atoms, const void *bytes, gsize n, gboolean *ret_new)
     *ret_new = atom < 0;
   if (atom >= 0)
     return atom;
-  atom = (gint32) atoms->ends->len;
+  atom = (gint32)atoms->ends->len;
   if (n > 0)
-    g_byte_array_append (atoms->arena, bytes, (guint) n);
+    g_byte_array_append (atoms->arena, bytes, (guint)n);
   gsize end = atoms->arena->len;
 
   g_array_append_val (atoms->ends, end);

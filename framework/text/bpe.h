@@ -35,12 +35,12 @@ struct PrTokenizer
   PrAtoms *merges;
   GArray *merged; /* gint32: id that rank i makes */
 
-  GArray *added;  /* PrAddedNode; node 0 is the root */
-  gboolean nfc;   /* text is normalised to NFC first */
+  GArray *added; /* PrAddedNode; node 0 is the root */
+  gboolean nfc;  /* text is normalised to NFC first */
 
-  GMutex lock;    /* of everything below: encoding keeps scratch memory and a cache here */
+  GMutex lock; /* of everything below: encoding keeps scratch memory and a cache here */
   PrWordSplitter *splitter;
-  PrAtoms *cache; /* words seen */
+  PrAtoms *cache;                 /* words seen */
   GArray *cache_ids, *cache_ends; /* their ids, one after the other (gint32, gsize) */
   GArray *symbols;                /* of the word at hand */
   PrHeap heap;

@@ -22,7 +22,7 @@ pr_heap_push (PrHeap *heap, gint64 key, guint32 item)
   gsize i = heap->entries->len;
 
   g_array_append_val (heap->entries, entry);
-  PrHeapEntry *e = (PrHeapEntry *) (void *) heap->entries->data;
+  PrHeapEntry *e = (PrHeapEntry *)(void *)heap->entries->data;
 
   while (i > 0 && heap->before (&entry, &e[(i - 1) / 2], heap->ctx))
     {
@@ -35,7 +35,7 @@ pr_heap_push (PrHeap *heap, gint64 key, guint32 item)
 gboolean
 pr_heap_pop (PrHeap *heap, PrHeapEntry *ret_entry)
 {
-  PrHeapEntry *e = (PrHeapEntry *) (void *) heap->entries->data;
+  PrHeapEntry *e = (PrHeapEntry *)(void *)heap->entries->data;
   gsize n = heap->entries->len, i = 0;
 
   if (n == 0)
@@ -53,6 +53,6 @@ pr_heap_pop (PrHeap *heap, PrHeapEntry *ret_entry)
       i = child;
     }
   e[i] = last;
-  g_array_set_size (heap->entries, (guint) n);
+  g_array_set_size (heap->entries, (guint)n);
   return TRUE;
 }

@@ -31,8 +31,8 @@ typedef enum
   TASK_SEQUENCE,
 } Task;
 
-/* One sequence of an epoch.  Descriptions: the DRAW-th kind of item SUBJECT in this epoch.  Plain texts and purchases: the
- * DRAW-th of the epoch, counted on from the epochs before. */
+/* One sequence of an epoch.  Descriptions: the DRAW-th kind of item SUBJECT in this epoch.  Plain texts and purchases:
+ * the DRAW-th of the epoch, counted on from the epochs before. */
 typedef struct
 {
   gint32 task, subject, draw;
@@ -47,9 +47,9 @@ struct PrGrounding
   PrRng rng;
   gint32 end_of_text;
   gsize longest;
-  guint8 *kinds;   /* [n_items]: bit d set if the item has the words for description d */
-  GArray *entries; /* Entry */
-  GArray *texts, *buyers;    /* gint32: items with text, users with training purchases, in random order */
+  guint8 *kinds;               /* [n_items]: bit d set if the item has the words for description d */
+  GArray *entries;             /* Entry */
+  GArray *texts, *buyers;      /* gint32: items with text, users with training purchases, in random order */
   gint64 n_plain, n_sequences; /* entries of these tasks an epoch */
 };
 
@@ -102,11 +102,11 @@ pr_item_describe (const PrItem *item, PrDescription description, GString *text)
 static void
 append_cut (const PrGrounding *grounding, const char *text, GArray *tokens)
 {
-  gsize most = tokens->len + (gsize) grounding->params.text_tokens;
+  gsize most = tokens->len + (gsize)grounding->params.text_tokens;
 
   pr_tokenizer_encode (grounding->tokenizer, text, -1, tokens);
   if (tokens->len > most)
-    g_array_set_size (tokens, (guint) most);
+    g_array_set_size (tokens, (guint)most);
 }
 
 static gboolean
@@ -156,11 +156,11 @@ static PrDescription
 choose_kind (const PrGrounding *grounding, const Entry *entry, guint epoch)
 {
   guint8 kinds = grounding->kinds[entry->subject];
-  guint64 n = (guint64) __builtin_popcount (kinds), turn;
+  guint64 n = (guint64)__builtin_popcount (kinds), turn;
   PrDescription kind = 0;
 
-  turn = pr_rng_below (grounding->rng, 0, (guint64) entry->subject * 2 + (entry->task == TASK_TEXT_TO_SID), n);
-  turn = (turn + (guint64) epoch * (guint64) MIN (grounding->params.descriptions, (gint64) n) + (guint64) entry->draw) % n;
+  turn = pr_rng_below (grounding->rng, 0, (guint64)entry->subject * 2 + (entry->task == TASK_TEXT_TO_SID), n);
+  turn = (turn + (guint64)epoch * (guint64)MIN (grounding->params.descriptions, (gint64)n) + (guint64)entry->draw) % n;
   for (;; kind++)
     if ((kinds >> kind & 1) && turn-- == 0)
       return kind;
@@ -173,7 +173,7 @@ pr_grounding_example (gpointer ctx, guint epoch, gsize index, PrExample *example
   const Entry *entry = &g_array_index (grounding->entries, Entry, index);
   gint64 n;
 
-  (void) error;
+  (void)error;
   pr_example_clear (example);
   if (entry->task == TASK_SID_TO_TEXT)
     pr_grounding_sid_to_text (grounding, entry->subject, choose_kind (grounding, entry, epoch), example);
@@ -181,7 +181,7 @@ pr_grounding_example (gpointer ctx, guint epoch, gsize index, PrExample *example
     pr_grounding_text_to_sid (grounding, entry->subject, choose_kind (grounding, entry, epoch), example);
   else if (entry->task == TASK_PLAIN)
     {
-      gsize turn = ((gsize) epoch * (gsize) grounding->n_plain + (gsize) entry->draw) % grounding->texts->len;
+      gsize turn = ((gsize)epoch * (gsize)grounding->n_plain + (gsize)entry->draw) % grounding->texts->len;
       g_autoptr (GString) text = g_string_new (NULL);
 
       pr_item_append_text (pr_dataset_item (grounding->dataset, g_array_index (grounding->texts, gint32, turn)), text);
@@ -191,9 +191,9 @@ pr_grounding_example (gpointer ctx, guint epoch, gsize index, PrExample *example
     }
   else
     {
-      gsize turn = ((gsize) epoch * (gsize) grounding->n_sequences + (gsize) entry->draw) % grounding->buyers->len;
-      const gint32 *items
-          = pr_dataset_train_sequence (grounding->dataset, g_array_index (grounding->buyers, gint32, turn), &n);
+      gsize turn = ((gsize)epoch * (gsize)grounding->n_sequences + (gsize)entry->draw) % grounding->buyers->len;
+      const gint32 *items =
+          pr_dataset_train_sequence (grounding->dataset, g_array_index (grounding->buyers, gint32, turn), &n);
 
       pr_prompter_prompt (grounding->prompter, items, n, example->tokens);
       pr_example_mark (example, TRUE);
@@ -206,11 +206,11 @@ static GArray *
 shuffled (const PrGrounding *grounding, guint64 step, gint64 n, gboolean (*member) (const PrGrounding *, gint64))
 {
   GArray *list = g_array_new (FALSE, FALSE, sizeof (gint32));
-  g_autofree guint32 *order = pr_rng_permutation (grounding->rng, step, (guint32) n);
+  g_autofree guint32 *order = pr_rng_permutation (grounding->rng, step, (guint32)n);
 
   for (gint64 i = 0; i < n; i++)
     {
-      gint32 subject = (gint32) order[i];
+      gint32 subject = (gint32)order[i];
 
       if (member (grounding, subject))
         g_array_append_val (list, subject);
@@ -238,7 +238,7 @@ add_entries (PrGrounding *grounding, Task task, gint32 subject, gint64 n)
 {
   for (gint64 draw = 0; draw < n; draw++)
     {
-      const Entry entry = { (gint32) task, subject, (gint32) draw };
+      const Entry entry = { (gint32)task, subject, (gint32)draw };
 
       g_array_append_val (grounding->entries, entry);
     }
@@ -255,11 +255,12 @@ list_entries (PrGrounding *grounding)
       guint8 kinds = 0;
 
       for (int d = 0; d < PR_N_DESCRIPTIONS; d++)
-        if (describe (grounding, (gint32) item, (PrDescription) d, text))
-          kinds |= (guint8) (1 << d);
+        if (describe (grounding, (gint32)item, (PrDescription)d, text))
+          kinds |= (guint8)(1 << d);
       grounding->kinds[item] = kinds;
       for (int task = TASK_SID_TO_TEXT; task <= TASK_TEXT_TO_SID; task++)
-        add_entries (grounding, (Task) task, (gint32) item, MIN (grounding->params.descriptions, __builtin_popcount (kinds)));
+        add_entries (grounding, (Task)task, (gint32)item,
+                     MIN (grounding->params.descriptions, __builtin_popcount (kinds)));
     }
   grounding->texts = shuffled (grounding, 1, n_items, has_text);
   grounding->buyers = shuffled (grounding, 2, n_users, has_purchases);
@@ -282,8 +283,8 @@ measure (PrGrounding *grounding, gint32 levels)
         g_array_set_size (tokens, 0);
         pr_tokenizer_encode (grounding->tokenizer, way ? templates[d].ask_sid : templates[d].ask_text, -1, tokens);
         pr_tokenizer_encode (grounding->tokenizer, ":", -1, tokens);
-        grounding->longest
-            = MAX (grounding->longest, tokens->len + (gsize) levels + (gsize) grounding->params.text_tokens + (way == 0));
+        grounding->longest =
+            MAX (grounding->longest, tokens->len + (gsize)levels + (gsize)grounding->params.text_tokens + (way == 0));
       }
   g_array_set_size (tokens, 0);
   pr_prompter_prompt (grounding->prompter, items, SEQUENCE_ITEMS, tokens);
@@ -307,8 +308,8 @@ bind_tokens (PrGrounding *grounding, const PrSids *sids, GError **error)
 }
 
 PrGrounding *
-pr_grounding_new (const PrLm *lm, const PrDataset *dataset, const PrSids *sids, const PrGroundingParams *params, guint64 seed,
-                  GError **error)
+pr_grounding_new (const PrLm *lm, const PrDataset *dataset, const PrSids *sids, const PrGroundingParams *params,
+                  guint64 seed, GError **error)
 {
   g_autoptr (PrGrounding) grounding = g_new0 (PrGrounding, 1);
   gint64 n_items = pr_dataset_n_items (dataset);
@@ -317,12 +318,13 @@ pr_grounding_new (const PrLm *lm, const PrDataset *dataset, const PrSids *sids, 
   grounding->tokenizer = pr_lm_tokenizer (lm);
   grounding->params = *params;
   grounding->rng = pr_rng_new (seed, "grounding");
-  grounding->kinds = g_new0 (guint8, (gsize) n_items + 1);
+  grounding->kinds = g_new0 (guint8, (gsize)n_items + 1);
   grounding->entries = g_array_new (FALSE, FALSE, sizeof (Entry));
   if (sids->n_items != n_items || n_items > G_MAXINT32 || pr_dataset_n_users (dataset) > G_MAXINT32)
     {
       g_set_error (error, PR_ERROR, PR_ERROR_DATA,
-                   "there are %" G_GINT64_FORMAT " semantic ids for %" G_GINT64_FORMAT " items; connect sids made from this data set",
+                   "there are %" G_GINT64_FORMAT " semantic ids for %" G_GINT64_FORMAT
+                   " items; connect sids made from this data set",
                    sids->n_items, n_items);
       return NULL;
     }
@@ -331,16 +333,17 @@ pr_grounding_new (const PrLm *lm, const PrDataset *dataset, const PrSids *sids, 
   list_entries (grounding);
   if (grounding->texts->len == 0)
     {
-      g_set_error (error, PR_ERROR, PR_ERROR_DATA, "no item of data set '%s' has a title, category or description to ground SIDs in",
+      g_set_error (error, PR_ERROR, PR_ERROR_DATA,
+                   "no item of data set '%s' has a title, category or description to ground SIDs in",
                    pr_dataset_name (dataset));
       return NULL;
     }
   measure (grounding, sids->levels);
-  if (grounding->longest > (gsize) pr_lm_config (lm)->max_positions)
+  if (grounding->longest > (gsize)pr_lm_config (lm)->max_positions)
     {
       g_set_error (error, PR_ERROR, PR_ERROR_MANIFEST,
-                   "grounding sequences can have %zu tokens, but the model has %d positions; lower text_tokens", grounding->longest,
-                   pr_lm_config (lm)->max_positions);
+                   "grounding sequences can have %zu tokens, but the model has %d positions; lower text_tokens",
+                   grounding->longest, pr_lm_config (lm)->max_positions);
       return NULL;
     }
   return g_steal_pointer (&grounding);
@@ -376,6 +379,6 @@ pr_grounding_estimate_n (const PrGroundingParams *params, gint64 n_items, gint64
 {
   if (n_items < 0 || (n_users < 0 && params->sequence_share > 0))
     return -1;
-  return 2 * params->descriptions * n_items + llround (params->plain_share * (double) n_items)
-         + llround (params->sequence_share * (double) MAX (0, n_users));
+  return 2 * params->descriptions * n_items + llround (params->plain_share * (double)n_items)
+         + llround (params->sequence_share * (double)MAX (0, n_users));
 }

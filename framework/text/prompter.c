@@ -29,8 +29,10 @@ find_sid_tokens (PrPrompter *prompter, const PrTokenizer *tokenizer, GError **er
 
         if (id < 0)
           {
-            g_set_error (error, PR_ERROR, PR_ERROR_DATA,
-                         "the model's tokenizer lacks the SID token '%s'; ground the model in these SIDs first (sid-grounding)", name);
+            g_set_error (
+                error, PR_ERROR, PR_ERROR_DATA,
+                "the model's tokenizer lacks the SID token '%s'; ground the model in these SIDs first (sid-grounding)",
+                name);
             return FALSE;
           }
         if (code == 0)
@@ -38,8 +40,8 @@ find_sid_tokens (PrPrompter *prompter, const PrTokenizer *tokenizer, GError **er
         else if (id != prompter->bases[level] + code)
           {
             g_set_error (error, PR_ERROR, PR_ERROR_DATA,
-                         "the SID token '%s' has the id %d, not %d: the codes of a level must have consecutive ids", name, id,
-                         prompter->bases[level] + code);
+                         "the SID token '%s' has the id %d, not %d: the codes of a level must have consecutive ids",
+                         name, id, prompter->bases[level] + code);
             return FALSE;
           }
       }
@@ -53,8 +55,8 @@ add_tag (PrPrompter *prompter, const PrTokenizer *tokenizer, const char *name, g
 
   if (id < 0 && times > 0)
     {
-      g_set_error (error, PR_ERROR, PR_ERROR_DATA, "the model's tokenizer lacks '%s', which its thinking mode needs; add it to the model",
-                   name);
+      g_set_error (error, PR_ERROR, PR_ERROR_DATA,
+                   "the model's tokenizer lacks '%s', which its thinking mode needs; add it to the model", name);
       return FALSE;
     }
   for (gint64 i = 0; i < times; i++)

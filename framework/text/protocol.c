@@ -50,7 +50,8 @@ pr_protocol_check_template (const char *prompt, GError **error)
 
   if (first == NULL || strstr (first + strlen (HISTORY), HISTORY) != NULL)
     {
-      g_set_error (error, PR_ERROR, PR_ERROR_MANIFEST, "the prompt '%.200s' must have \"" HISTORY "\" in it exactly once", prompt);
+      g_set_error (error, PR_ERROR, PR_ERROR_MANIFEST,
+                   "the prompt '%.200s' must have \"" HISTORY "\" in it exactly once", prompt);
       return FALSE;
     }
   if (strlen (prompt) > TEXT_MAX || !g_utf8_validate (prompt, -1, NULL))
@@ -75,25 +76,31 @@ protocol_from_json (const json_t *file, const char *path, GError **error)
   if (prompt == NULL || separator == NULL || thinking == NULL || !json_is_integer (history) || !json_is_integer (pauses)
       || json_object_size (file) != 5)
     {
-      g_set_error (error, PR_ERROR, PR_ERROR_DATA,
-                   "%s: a protocol has exactly the keys prompt, separator, thinking (texts), history and pauses (numbers)", path);
+      g_set_error (
+          error, PR_ERROR, PR_ERROR_DATA,
+          "%s: a protocol has exactly the keys prompt, separator, thinking (texts), history and pauses (numbers)",
+          path);
       return NULL;
     }
   while (mode < G_N_ELEMENTS (thinking_names) && strcmp (thinking, thinking_names[mode]) != 0)
     mode++;
   protocol = pr_protocol_new (prompt, separator, json_integer_value (history));
-  protocol->thinking = (PrThinking) mode;
+  protocol->thinking = (PrThinking)mode;
   protocol->pauses = json_integer_value (pauses);
   if (!pr_protocol_check_template (prompt, &fault))
     g_set_error (error, PR_ERROR, PR_ERROR_DATA, "%s: %s", path, fault->message);
   else if (mode == G_N_ELEMENTS (thinking_names))
-    g_set_error (error, PR_ERROR, PR_ERROR_DATA, "%s: thinking is '%.40s'; it must be none, pause or cot", path, thinking);
+    g_set_error (error, PR_ERROR, PR_ERROR_DATA, "%s: thinking is '%.40s'; it must be none, pause or cot", path,
+                 thinking);
   else if (protocol->history < 1 || protocol->history > HISTORY_MAX || strlen (separator) > TEXT_MAX)
-    g_set_error (error, PR_ERROR, PR_ERROR_DATA, "%s: history %" G_GINT64_FORMAT " is not within 1 and %d, or the separator is too long",
-                 path, protocol->history, HISTORY_MAX);
-  else if (protocol->pauses < 0 || protocol->pauses > PAUSES_MAX || (mode != PR_THINKING_PAUSE && protocol->pauses != 0))
-    g_set_error (error, PR_ERROR, PR_ERROR_DATA, "%s: pauses %" G_GINT64_FORMAT " is not within 0 and %d, or thinking is not pause",
-                 path, protocol->pauses, PAUSES_MAX);
+    g_set_error (error, PR_ERROR, PR_ERROR_DATA,
+                 "%s: history %" G_GINT64_FORMAT " is not within 1 and %d, or the separator is too long", path,
+                 protocol->history, HISTORY_MAX);
+  else if (protocol->pauses < 0 || protocol->pauses > PAUSES_MAX
+           || (mode != PR_THINKING_PAUSE && protocol->pauses != 0))
+    g_set_error (error, PR_ERROR, PR_ERROR_DATA,
+                 "%s: pauses %" G_GINT64_FORMAT " is not within 0 and %d, or thinking is not pause", path,
+                 protocol->pauses, PAUSES_MAX);
   else
     return g_steal_pointer (&protocol);
   return NULL;
@@ -115,9 +122,9 @@ pr_protocol_load (const char *path, GError **error)
 gboolean
 pr_protocol_save (const PrProtocol *protocol, const char *path, GError **error)
 {
-  json_t *file = json_pack ("{s:s, s:s, s:I, s:s, s:I}", "prompt", protocol->prompt, "separator", protocol->separator, "history",
-                            (json_int_t) protocol->history, "thinking", thinking_names[protocol->thinking], "pauses",
-                            (json_int_t) protocol->pauses);
+  json_t *file = json_pack ("{s:s, s:s, s:I, s:s, s:I}", "prompt", protocol->prompt, "separator", protocol->separator,
+                            "history", (json_int_t)protocol->history, "thinking", thinking_names[protocol->thinking],
+                            "pauses", (json_int_t)protocol->pauses);
   gboolean ok = FALSE;
 
   if (file == NULL)

@@ -33,7 +33,7 @@ struct PrSft
 static void
 add_window (PrSft *sft, gint64 user, gint64 first, gint64 target, gint64 last)
 {
-  const Window window = { (gint32) user, (gint32) first, (gint32) target, (gint32) last };
+  const Window window = { (gint32)user, (gint32)first, (gint32)target, (gint32)last };
 
   g_array_append_val (sft->windows, window);
 }
@@ -81,15 +81,15 @@ check_positions (PrSft *sft, const PrLmConfig *config, gint64 longest, GError **
 {
   g_autoptr (GArray) tokens = g_array_new (FALSE, FALSE, sizeof (gint32));
   gint64 n = MIN (sft->history, longest - 1);
-  g_autofree gint32 *items = g_new0 (gint32, (gsize) n);
+  g_autofree gint32 *items = g_new0 (gint32, (gsize)n);
 
   pr_prompter_prompt (sft->prompter, items, n, tokens);
-  if ((gint64) tokens->len + sft->sids->levels <= config->max_positions)
+  if ((gint64)tokens->len + sft->sids->levels <= config->max_positions)
     return TRUE;
   g_set_error (error, PR_ERROR, PR_ERROR_MANIFEST,
                "a history of %" G_GINT64_FORMAT " purchases makes %" G_GINT64_FORMAT
                " tokens, but the model has %d positions; shorten history or give the model more max_positions",
-               n, (gint64) tokens->len + sft->sids->levels, config->max_positions);
+               n, (gint64)tokens->len + sft->sids->levels, config->max_positions);
   return FALSE;
 }
 
@@ -97,11 +97,11 @@ static void
 choose_valid_users (PrSft *sft)
 {
   gint64 n_users = pr_dataset_n_users (sft->dataset);
-  g_autofree guint32 *order = pr_rng_permutation (pr_rng_new (0, "valid-users"), 0, (guint32) n_users);
+  g_autofree guint32 *order = pr_rng_permutation (pr_rng_new (0, "valid-users"), 0, (guint32)n_users);
 
-  for (gint64 i = 0; i < n_users && (gint64) sft->valid->len < sft->params.valid_users; i++)
+  for (gint64 i = 0; i < n_users && (gint64)sft->valid->len < sft->params.valid_users; i++)
     {
-      gint32 user = (gint32) order[i];
+      gint32 user = (gint32)order[i];
 
       if (pr_dataset_target (sft->dataset, user, PR_SPLIT_VALID) >= 0)
         g_array_append_val (sft->valid, user);
@@ -109,8 +109,8 @@ choose_valid_users (PrSft *sft)
 }
 
 PrSft *
-pr_sft_new (const PrLm *lm, const PrDataset *dataset, const PrSids *sids, const PrProtocol *protocol, const PrSftParams *params,
-            GError **error)
+pr_sft_new (const PrLm *lm, const PrDataset *dataset, const PrSids *sids, const PrProtocol *protocol,
+            const PrSftParams *params, GError **error)
 {
   g_autoptr (PrSft) sft = g_new0 (PrSft, 1);
   gint64 n_users = pr_dataset_n_users (dataset), longest = 1;
@@ -124,7 +124,8 @@ pr_sft_new (const PrLm *lm, const PrDataset *dataset, const PrSids *sids, const 
   if (sids->n_items != pr_dataset_n_items (dataset) || n_users > G_MAXINT32)
     {
       g_set_error (error, PR_ERROR, PR_ERROR_DATA,
-                   "there are %" G_GINT64_FORMAT " semantic ids for %" G_GINT64_FORMAT " items; connect sids made from this data set",
+                   "there are %" G_GINT64_FORMAT " semantic ids for %" G_GINT64_FORMAT
+                   " items; connect sids made from this data set",
                    sids->n_items, pr_dataset_n_items (dataset));
       return NULL;
     }
@@ -183,8 +184,8 @@ pr_sft_example (gpointer ctx, guint epoch, gsize index, PrExample *example, GErr
   gint64 n;
   const gint32 *items = pr_dataset_train_sequence (sft->dataset, window->user, &n);
 
-  (void) epoch;
-  (void) error;
+  (void)epoch;
+  (void)error;
   pr_example_clear (example);
   /* A pass shows more purchases than a prompt may have, so only the part before the targets is a prompt. */
   pr_prompter_prompt (sft->prompter, items + window->first, window->target - window->first, example->tokens);
@@ -203,8 +204,8 @@ pr_sft_valid_example (gpointer ctx, guint epoch, gsize index, PrExample *example
   gint64 n;
   const gint32 *history = pr_dataset_history (sft->dataset, user, PR_SPLIT_VALID, &n);
 
-  (void) epoch;
-  (void) error;
+  (void)epoch;
+  (void)error;
   pr_example_clear (example);
   pr_prompter_prompt (sft->prompter, history, n, example->tokens);
   pr_example_mark (example, FALSE);
@@ -231,26 +232,30 @@ ndcg_of (const gint32 *items, gint32 target)
 static gboolean
 score_users (PrSft *sft, PrLm *lm, gsize from, gsize to, double *sum, GError **error)
 {
-  const PrBeamParams beam = { .beams = sft->params.valid_beams, .normalise = PR_NORMALISE_TRIE, .users_at_once = USERS_AT_ONCE };
+  const PrBeamParams beam = { .beams = sft->params.valid_beams,
+                              .normalise = PR_NORMALISE_TRIE,
+                              .users_at_once = USERS_AT_ONCE };
   g_autoptr (GArray) tokens = g_array_new (FALSE, FALSE, sizeof (gint32));
-  g_autofree gint32 *offsets = g_new0 (gint32, to - from + 1), *leaves = g_new (gint32, (to - from) * (gsize) beam.beams);
-  g_autofree float *scores = g_new (float, (to - from) * (gsize) beam.beams);
+  g_autofree gint32 *offsets = g_new0 (gint32, to - from + 1),
+                    *leaves = g_new (gint32, (to - from) * (gsize)beam.beams);
+  g_autofree float *scores = g_new (float, (to - from) * (gsize)beam.beams);
 
   for (gsize i = from; i < to; i++)
     {
       gint64 n;
-      const gint32 *history = pr_dataset_history (sft->dataset, g_array_index (sft->valid, gint32, i), PR_SPLIT_VALID, &n);
+      const gint32 *history =
+          pr_dataset_history (sft->dataset, g_array_index (sft->valid, gint32, i), PR_SPLIT_VALID, &n);
 
       pr_prompter_prompt (sft->prompter, history, n, tokens);
-      offsets[i - from + 1] = (gint32) tokens->len;
+      offsets[i - from + 1] = (gint32)tokens->len;
     }
-  if (!pr_beam_search (lm, sft->trie, &beam, (const gint32 *) (void *) tokens->data, offsets, to - from, leaves, scores, NULL,
-                       error))
+  if (!pr_beam_search (lm, sft->trie, &beam, (const gint32 *)(void *)tokens->data, offsets, to - from, leaves, scores,
+                       NULL, error))
     return FALSE;
   for (gsize i = from; i < to; i++)
     {
       gint32 user = g_array_index (sft->valid, gint32, i), items[TOP];
-      gsize row = (i - from) * (gsize) beam.beams;
+      gsize row = (i - from) * (gsize)beam.beams;
       float best[TOP];
 
       pr_beams_to_items (sft->trie, leaves + row, scores + row, beam.beams, NULL, TOP, items, best);

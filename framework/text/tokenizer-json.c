@@ -28,11 +28,11 @@ int
 pr_byte_level_byte (gunichar c)
 {
   if (c < 0x100)
-    return pr_byte_level_char ((guint8) c) == c ? (int) c : -1;
+    return pr_byte_level_char ((guint8)c) == c ? (int)c : -1;
   if (c <= 0x120)
-    return (int) (c - 0x100);
+    return (int)(c - 0x100);
   if (c <= 0x142)
-    return (int) (c - 0x121 + 0x7f);
+    return (int)(c - 0x121 + 0x7f);
   return c == 0x143 ? 0xad : -1;
 }
 
@@ -43,8 +43,7 @@ append_byte_level (GString *name, const guint8 *bytes, gsize n)
     g_string_append_unichar (name, pr_byte_level_char (bytes[i]));
 }
 
-static gboolean G_GNUC_PRINTF (3, 4)
-refuse (const char *path, GError **error, const char *format, ...)
+static gboolean G_GNUC_PRINTF (3, 4) refuse (const char *path, GError **error, const char *format, ...)
 {
   va_list args;
   g_autofree char *message = NULL;
@@ -113,9 +112,9 @@ added_to_json (const PrTokenizer *tokenizer)
       const guint8 *bytes = pr_bpe_bytes (tokenizer, id, &n);
 
       if (flags & PR_TOKEN_ADDED)
-        json_array_append_new (added, json_pack ("{s:i, s:s%, s:b, s:b, s:b, s:b, s:b}", "id", (int) id, "content", bytes, n,
-                                                 "single_word", 0, "lstrip", 0, "rstrip", 0, "normalized", 0, "special",
-                                                 (flags & PR_TOKEN_SPECIAL) != 0));
+        json_array_append_new (added, json_pack ("{s:i, s:s%, s:b, s:b, s:b, s:b, s:b}", "id", (int)id, "content",
+                                                 bytes, n, "single_word", 0, "lstrip", 0, "rstrip", 0, "normalized", 0,
+                                                 "special", (flags & PR_TOKEN_SPECIAL) != 0));
     }
   return added;
 }
@@ -123,18 +122,19 @@ added_to_json (const PrTokenizer *tokenizer)
 gboolean
 pr_tokenizer_save (const PrTokenizer *tokenizer, const char *path, GError **error)
 {
-  json_t *model = json_pack ("{s:s, s:n, s:n, s:n, s:n, s:b, s:b, s:b, s:o, s:o}", "type", "BPE", "dropout", "unk_token",
-                             "continuing_subword_prefix", "end_of_word_suffix", "fuse_unk", 0, "byte_fallback", 0,
-                             "ignore_merges", 0, "vocab", vocab_to_json (tokenizer), "merges", merges_to_json (tokenizer));
-  json_t *byte_level = json_pack ("{s:s, s:b, s:b, s:b}", "type", "ByteLevel", "add_prefix_space", 0, "trim_offsets", 0,
-                                  "use_regex", 0);
-  json_t *split = json_pack ("{s:s, s:{s:s}, s:s, s:b}", "type", "Split", "pattern", "Regex", pr_words_regex, "behavior",
-                             "Isolated", "invert", 0);
-  json_t *file = json_pack ("{s:s, s:n, s:n, s:o, s:o, s:{s:s, s:[o, O]}, s:O, s:O, s:o}", "version", "1.0", "truncation",
-                            "padding", "added_tokens", added_to_json (tokenizer), "normalizer",
+  json_t *model =
+      json_pack ("{s:s, s:n, s:n, s:n, s:n, s:b, s:b, s:b, s:o, s:o}", "type", "BPE", "dropout", "unk_token",
+                 "continuing_subword_prefix", "end_of_word_suffix", "fuse_unk", 0, "byte_fallback", 0, "ignore_merges",
+                 0, "vocab", vocab_to_json (tokenizer), "merges", merges_to_json (tokenizer));
+  json_t *byte_level =
+      json_pack ("{s:s, s:b, s:b, s:b}", "type", "ByteLevel", "add_prefix_space", 0, "trim_offsets", 0, "use_regex", 0);
+  json_t *split = json_pack ("{s:s, s:{s:s}, s:s, s:b}", "type", "Split", "pattern", "Regex", pr_words_regex,
+                             "behavior", "Isolated", "invert", 0);
+  json_t *file = json_pack ("{s:s, s:n, s:n, s:o, s:o, s:{s:s, s:[o, O]}, s:O, s:O, s:o}", "version", "1.0",
+                            "truncation", "padding", "added_tokens", added_to_json (tokenizer), "normalizer",
                             tokenizer->nfc ? json_pack ("{s:s}", "type", "NFC") : json_null (), "pre_tokenizer", "type",
-                            "Sequence", "pretokenizers", split, byte_level, "post_processor", byte_level, "decoder", byte_level,
-                            "model", model);
+                            "Sequence", "pretokenizers", split, byte_level, "post_processor", byte_level, "decoder",
+                            byte_level, "model", model);
   gboolean ok = FALSE;
 
   json_decref (byte_level);
@@ -182,9 +182,11 @@ check_pre_tokenizer (const json_t *file, const char *path, GError **error)
   const char *behavior = json_string_value (json_object_get (split, "behavior"));
 
   if (json_array_size (steps) != 2 || !is_type (split, "Split") || !is_byte_level (json_array_get (steps, 1)))
-    return refuse (path, error, "the pre_tokenizer is not Split + ByteLevel as in Qwen's files; only those can be read");
+    return refuse (path, error,
+                   "the pre_tokenizer is not Split + ByteLevel as in Qwen's files; only those can be read");
   if (regex == NULL || strcmp (regex, pr_words_regex) != 0)
-    return refuse (path, error, "the pre_tokenizer's regular expression is '%.200s', not Qwen's; only that one can be read",
+    return refuse (path, error,
+                   "the pre_tokenizer's regular expression is '%.200s', not Qwen's; only that one can be read",
                    regex != NULL ? regex : "");
   if (behavior == NULL || strcmp (behavior, "Isolated") != 0 || !is_unset (split, "invert"))
     return refuse (path, error, "the pre_tokenizer's Split is not 'Isolated'");
@@ -196,7 +198,8 @@ static gboolean
 check_frame (const json_t *file, const char *path, gboolean *ret_nfc, GError **error)
 {
   const json_t *model = json_object_get (file, "model"), *normalizer = json_object_get (file, "normalizer");
-  static const char *const unset[] = { "dropout", "continuing_subword_prefix", "end_of_word_suffix", "byte_fallback", "ignore_merges" };
+  static const char *const unset[] = { "dropout", "continuing_subword_prefix", "end_of_word_suffix", "byte_fallback",
+                                       "ignore_merges" };
   static const char *const optional[] = { "post_processor", "decoder" };
 
   if (!json_is_object (file) || !json_is_object (model))
@@ -226,7 +229,7 @@ name_to_bytes (const char *name, GByteArray *bytes)
   for (const char *c = name; *c != '\0'; c = g_utf8_next_char (c))
     {
       int b = pr_byte_level_byte (g_utf8_get_char (c));
-      guint8 byte = (guint8) b;
+      guint8 byte = (guint8)b;
 
       if (b < 0)
         return FALSE;
@@ -245,13 +248,14 @@ typedef struct
 static gboolean
 set_entry (GArray *entries, json_int_t id, const char *name, guint8 flags, const char *path, GError **error)
 {
-  if (id < 0 || id >= (json_int_t) entries->len)
+  if (id < 0 || id >= (json_int_t)entries->len)
     return refuse (path, error, "token '%.80s' has the id %lld, but there are only %u tokens: the ids have gaps", name,
-                   (long long) id, entries->len);
+                   (long long)id, entries->len);
   Entry *entry = &g_array_index (entries, Entry, id);
 
-  if (entry->name != NULL && (strcmp (entry->name, name) != 0 || (entry->flags & flags & (PR_TOKEN_VOCAB | PR_TOKEN_ADDED))))
-    return refuse (path, error, "tokens '%.80s' and '%.80s' have the same id %lld", entry->name, name, (long long) id);
+  if (entry->name != NULL
+      && (strcmp (entry->name, name) != 0 || (entry->flags & flags & (PR_TOKEN_VOCAB | PR_TOKEN_ADDED))))
+    return refuse (path, error, "tokens '%.80s' and '%.80s' have the same id %lld", entry->name, name, (long long)id);
   entry->name = name;
   entry->flags |= flags;
   return TRUE;
@@ -269,34 +273,37 @@ collect_entries (const json_t *file, const char *path, GArray *entries, GError *
   if (!json_is_object (vocab) || (added != NULL && !json_is_array (added)))
     return refuse (path, error, "\"vocab\" must be an object and \"added_tokens\" a list");
   json_array_foreach (added, i, token)
-    {
-      const char *content = json_string_value (json_object_get (token, "content"));
+  {
+    const char *content = json_string_value (json_object_get (token, "content"));
 
-      if (content == NULL || content[0] == '\0' || json_string_length (json_object_get (token, "content")) > NAME_MAX_BYTES
-          || strlen (content) != json_string_length (json_object_get (token, "content"))
-          || !json_is_integer (json_object_get (token, "id")))
-        return refuse (path, error, "added token %zu lacks a sound \"content\" or \"id\"", i);
-      if (!is_unset (token, "single_word") || !is_unset (token, "lstrip") || !is_unset (token, "rstrip"))
-        return refuse (path, error, "added token '%.80s' sets single_word, lstrip or rstrip, which is not supported", content);
-      if (!is_unset (token, "normalized"))
-        return refuse (path, error, "added token '%.80s' is matched in normalised text, which is not supported", content);
-      n += json_object_get (vocab, content) == NULL;
-    }
+    if (content == NULL || content[0] == '\0'
+        || json_string_length (json_object_get (token, "content")) > NAME_MAX_BYTES
+        || strlen (content) != json_string_length (json_object_get (token, "content"))
+        || !json_is_integer (json_object_get (token, "id")))
+      return refuse (path, error, "added token %zu lacks a sound \"content\" or \"id\"", i);
+    if (!is_unset (token, "single_word") || !is_unset (token, "lstrip") || !is_unset (token, "rstrip"))
+      return refuse (path, error, "added token '%.80s' sets single_word, lstrip or rstrip, which is not supported",
+                     content);
+    if (!is_unset (token, "normalized"))
+      return refuse (path, error, "added token '%.80s' is matched in normalised text, which is not supported", content);
+    n += json_object_get (vocab, content) == NULL;
+  }
   if (n == 0 || n > VOCAB_MAX)
     return refuse (path, error, "%zu tokens; 1 to %d can be read", n, VOCAB_MAX);
-  g_array_set_size (entries, (guint) n);
+  g_array_set_size (entries, (guint)n);
   json_object_foreach (vocab, name, value)
-    {
-      if (!json_is_integer (value))
-        return refuse (path, error, "the id of token '%.80s' is not a number", name);
-      if (!set_entry (entries, json_integer_value (value), name, PR_TOKEN_VOCAB, path, error))
-        return FALSE;
-    }
-  json_array_foreach (added, i, token)
-    if (!set_entry (entries, json_integer_value (json_object_get (token, "id")),
-                    json_string_value (json_object_get (token, "content")),
-                    PR_TOKEN_ADDED | (json_is_true (json_object_get (token, "special")) ? PR_TOKEN_SPECIAL : 0), path, error))
+  {
+    if (!json_is_integer (value))
+      return refuse (path, error, "the id of token '%.80s' is not a number", name);
+    if (!set_entry (entries, json_integer_value (value), name, PR_TOKEN_VOCAB, path, error))
       return FALSE;
+  }
+  json_array_foreach (
+      added, i, token) if (!set_entry (entries, json_integer_value (json_object_get (token, "id")),
+                                       json_string_value (json_object_get (token, "content")),
+                                       PR_TOKEN_ADDED
+                                           | (json_is_true (json_object_get (token, "special")) ? PR_TOKEN_SPECIAL : 0),
+                                       path, error)) return FALSE;
   for (guint id = 0; id < entries->len; id++)
     if (g_array_index (entries, Entry, id).name == NULL)
       return refuse (path, error, "no token has the id %u: the ids have gaps", id);
@@ -321,7 +328,7 @@ place_tokens (PrTokenizer *tokenizer, const GArray *entries, const char *path, G
         return refuse (path, error, "token %u '%.80s' is not written in the byte-level alphabet", id, entry->name);
       pr_bpe_append (tokenizer, bytes->data, bytes->len, entry->flags);
       if (bytes->len == 1)
-        tokenizer->byte_ids[bytes->data[0]] = (gint32) id;
+        tokenizer->byte_ids[bytes->data[0]] = (gint32)id;
     }
   for (int b = 0; b < 256; b++)
     if (tokenizer->byte_ids[b] < 0)
@@ -334,7 +341,7 @@ vocab_id (const json_t *vocab, const char *name)
 {
   const json_t *value = json_object_get (vocab, name);
 
-  return value == NULL ? -1 : (gint32) json_integer_value (value);
+  return value == NULL ? -1 : (gint32)json_integer_value (value);
 }
 
 /* "a b" or ["a", "b"]; strings point into *ret_line, which the caller frees, or into the JSON. */
@@ -369,21 +376,21 @@ read_merges (PrTokenizer *tokenizer, const json_t *model, const char *path, GErr
   if (!json_is_array (merges) || json_array_size (merges) > VOCAB_MAX)
     return refuse (path, error, "\"merges\" is not a list of at most %d pairs", VOCAB_MAX);
   json_array_foreach (merges, i, merge)
-    {
-      g_autofree char *line = NULL, *joined = NULL;
-      const char *parts[2];
+  {
+    g_autofree char *line = NULL, *joined = NULL;
+    const char *parts[2];
 
-      if (!split_merge (merge, &line, parts))
-        return refuse (path, error, "merge %zu is neither \"a b\" nor [\"a\", \"b\"]", i);
-      joined = g_strconcat (parts[0], parts[1], NULL);
-      gint32 left = vocab_id (vocab, parts[0]), right = vocab_id (vocab, parts[1]), id = vocab_id (vocab, joined);
+    if (!split_merge (merge, &line, parts))
+      return refuse (path, error, "merge %zu is neither \"a b\" nor [\"a\", \"b\"]", i);
+    joined = g_strconcat (parts[0], parts[1], NULL);
+    gint32 left = vocab_id (vocab, parts[0]), right = vocab_id (vocab, parts[1]), id = vocab_id (vocab, joined);
 
-      if (left < 0 || right < 0 || id < 0)
-        return refuse (path, error, "merge %zu '%.80s' + '%.80s' refers to a token that the vocabulary lacks", i, parts[0],
-                       parts[1]);
-      if (!pr_bpe_add_merge (tokenizer, left, right, id))
-        return refuse (path, error, "merge %zu '%.80s' + '%.80s' stands there twice", i, parts[0], parts[1]);
-    }
+    if (left < 0 || right < 0 || id < 0)
+      return refuse (path, error, "merge %zu '%.80s' + '%.80s' refers to a token that the vocabulary lacks", i,
+                     parts[0], parts[1]);
+    if (!pr_bpe_add_merge (tokenizer, left, right, id))
+      return refuse (path, error, "merge %zu '%.80s' + '%.80s' stands there twice", i, parts[0], parts[1]);
+  }
   return TRUE;
 }
 

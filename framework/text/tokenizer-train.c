@@ -30,18 +30,18 @@ typedef struct
 typedef struct
 {
   PrTokenizer *tokenizer;
-  PrAtoms *names;      /* bytes of the tokens: atom = id - first id */
-  gint32 *symbols;     /* all words' symbols */
-  gsize *starts;       /* of word w in symbols */
-  gint32 *lengths;     /* symbols of word w */
-  gint64 *counts;      /* of word w in the corpus */
+  PrAtoms *names;  /* bytes of the tokens: atom = id - first id */
+  gint32 *symbols; /* all words' symbols */
+  gsize *starts;   /* of word w in symbols */
+  gint32 *lengths; /* symbols of word w */
+  gint64 *counts;  /* of word w in the corpus */
   gint32 n_words;
   PrAtoms *keys;       /* pair (left, right) -> number */
   GArray *pairs;       /* Pair, by number */
   GArray *occurrences; /* Occurrence */
   GArray *touched;     /* gint32: pairs that the merge at hand created */
   PrHeap heap;
-  gint64 round;        /* merges carried out */
+  gint64 round; /* merges carried out */
 } Trainer;
 
 static int
@@ -59,7 +59,7 @@ pair_tokens (const Trainer *trainer, guint32 pair, gint32 ret_tokens[2])
 {
   gsize n;
 
-  memcpy (ret_tokens, pr_atoms_at (trainer->keys, (gint32) pair, &n), 2 * sizeof (gint32));
+  memcpy (ret_tokens, pr_atoms_at (trainer->keys, (gint32)pair, &n), 2 * sizeof (gint32));
 }
 
 /* The more frequent pair first, then the one that is smaller by bytes. */
@@ -103,7 +103,7 @@ note_occurrence (Trainer *trainer, gint32 number, gint32 word)
 
   if (pair->first >= 0 && g_array_index (trainer->occurrences, Occurrence, pair->first).word == word)
     return;
-  pair->first = (gint32) trainer->occurrences->len;
+  pair->first = (gint32)trainer->occurrences->len;
   g_array_append_val (trainer->occurrences, occurrence);
 }
 
@@ -147,7 +147,7 @@ join_tokens (Trainer *trainer, gint32 left, gint32 right)
       gsize n;
       const guint8 *part = pr_bpe_bytes (trainer->tokenizer, i == 0 ? left : right, &n);
 
-      g_byte_array_append (bytes, part, (guint) n);
+      g_byte_array_append (bytes, part, (guint)n);
     }
   gint32 id = pr_atoms_intern (trainer->names, bytes->data, bytes->len, &fresh);
 
@@ -161,7 +161,7 @@ merge_pair (Trainer *trainer, gint32 number)
 {
   gint32 tokens[2], id;
 
-  pair_tokens (trainer, (guint32) number, tokens);
+  pair_tokens (trainer, (guint32)number, tokens);
   id = g_array_index (trainer->pairs, Pair, number).merged;
   if (id < 0)
     {
@@ -182,7 +182,7 @@ merge_pair (Trainer *trainer, gint32 number)
       Pair *pair = &g_array_index (trainer->pairs, Pair, t);
 
       if (pair->queued != trainer->round && pair->count >= 2)
-        pr_heap_push (&trainer->heap, pair->count, (guint32) t);
+        pr_heap_push (&trainer->heap, pair->count, (guint32)t);
       pair->queued = trainer->round;
     }
 }
@@ -200,7 +200,7 @@ learn (Trainer *trainer, gint32 vocab)
       gint64 count = g_array_index (trainer->pairs, Pair, best.item).count;
 
       if (count == best.key)
-        merge_pair (trainer, (gint32) best.item);
+        merge_pair (trainer, (gint32)best.item);
       else if (count >= 2 && count < best.key)
         pr_heap_push (&trainer->heap, count, best.item);
     }
@@ -246,21 +246,22 @@ index_words (Trainer *trainer, const PrAtoms *words)
 
   trainer->n_words = pr_atoms_n (words);
   trainer->symbols = g_new (gint32, pr_atoms_bytes (words) + 1);
-  trainer->starts = g_new (gsize, (gsize) trainer->n_words + 1);
-  trainer->lengths = g_new (gint32, (gsize) trainer->n_words + 1);
+  trainer->starts = g_new (gsize, (gsize)trainer->n_words + 1);
+  trainer->lengths = g_new (gint32, (gsize)trainer->n_words + 1);
   for (gint32 w = 0; w < trainer->n_words; w++)
     {
       gsize n;
       const guint8 *bytes = pr_atoms_at (words, w, &n);
 
       trainer->starts[w] = at;
-      trainer->lengths[w] = (gint32) n;
+      trainer->lengths[w] = (gint32)n;
       for (gsize i = 0; i < n; i++)
         {
           trainer->symbols[at++] = trainer->tokenizer->byte_ids[bytes[i]];
           if (i > 0)
-            note_occurrence (trainer, add_to_pair (trainer, trainer->symbols[at - 2], trainer->symbols[at - 1], trainer->counts[w]),
-                             w);
+            note_occurrence (
+                trainer, add_to_pair (trainer, trainer->symbols[at - 2], trainer->symbols[at - 1], trainer->counts[w]),
+                w);
         }
     }
 }
@@ -275,7 +276,8 @@ pr_tokenizer_train (const GPtrArray *documents, gint32 vocab, GError **error)
 
   if (vocab < 256 + n_added)
     {
-      g_set_error (error, PR_ERROR, PR_ERROR_MANIFEST, "a byte-level vocabulary of %d cannot hold 256 bytes and %d added tokens; ask for at least %d",
+      g_set_error (error, PR_ERROR, PR_ERROR_MANIFEST,
+                   "a byte-level vocabulary of %d cannot hold 256 bytes and %d added tokens; ask for at least %d",
                    vocab, n_added, 256 + n_added);
       return NULL;
     }
@@ -283,7 +285,7 @@ pr_tokenizer_train (const GPtrArray *documents, gint32 vocab, GError **error)
     return NULL;
   pr_bpe_append_bytes (tokenizer);
 
-  Trainer trainer = { .tokenizer = tokenizer, .counts = (gint64 *) (void *) counts->data };
+  Trainer trainer = { .tokenizer = tokenizer, .counts = (gint64 *)(void *)counts->data };
 
   trainer.names = pr_atoms_new ();
   trainer.keys = pr_atoms_new ();

@@ -13,7 +13,7 @@
 static gboolean
 lower_rank_first (const PrHeapEntry *a, const PrHeapEntry *b, gconstpointer ctx)
 {
-  (void) ctx;
+  (void)ctx;
   return a->key < b->key || (a->key == b->key && a->item < b->item);
 }
 
@@ -69,7 +69,7 @@ pr_tokenizer_free (PrTokenizer *tokenizer)
 gint32
 pr_tokenizer_vocab_size (const PrTokenizer *tokenizer)
 {
-  return (gint32) tokenizer->flags->len;
+  return (gint32)tokenizer->flags->len;
 }
 
 const guint8 *
@@ -85,7 +85,7 @@ pr_bpe_bytes (const PrTokenizer *tokenizer, gint32 id, gsize *ret_n)
 static gint32
 added_child (const PrTokenizer *tokenizer, gint32 node, guint8 byte)
 {
-  const PrAddedNode *nodes = (const PrAddedNode *) (const void *) tokenizer->added->data;
+  const PrAddedNode *nodes = (const PrAddedNode *)(const void *)tokenizer->added->data;
 
   for (gint32 child = nodes[node].child; child != 0; child = nodes[child].sibling)
     if (nodes[child].byte == byte)
@@ -108,7 +108,7 @@ pr_bpe_set_added (PrTokenizer *tokenizer, gint32 id, guint8 flags)
         {
           PrAddedNode fresh = { .id = -1, .byte = name[i] };
 
-          child = (gint32) tokenizer->added->len;
+          child = (gint32)tokenizer->added->len;
           fresh.sibling = g_array_index (tokenizer->added, PrAddedNode, node).child;
           g_array_append_val (tokenizer->added, fresh);
           g_array_index (tokenizer->added, PrAddedNode, node).child = child;
@@ -122,10 +122,10 @@ pr_bpe_set_added (PrTokenizer *tokenizer, gint32 id, guint8 flags)
 gint32
 pr_bpe_append (PrTokenizer *tokenizer, const void *bytes, gsize n, guint8 flags)
 {
-  gint32 id = (gint32) tokenizer->flags->len;
+  gint32 id = (gint32)tokenizer->flags->len;
   gsize end;
 
-  g_byte_array_append (tokenizer->bytes, bytes, (guint) n);
+  g_byte_array_append (tokenizer->bytes, bytes, (guint)n);
   end = tokenizer->bytes->len;
   g_array_append_val (tokenizer->ends, end);
   g_array_append_val (tokenizer->flags, flags);
@@ -140,9 +140,9 @@ pr_bpe_append_bytes (PrTokenizer *tokenizer)
   /* Printable bytes stand for themselves and come first; the others follow in order. */
   for (int printable = 1; printable >= 0; printable--)
     for (int b = 0; b < 256; b++)
-      if ((pr_byte_level_char ((guint8) b) == (gunichar) b) == printable)
+      if ((pr_byte_level_char ((guint8)b) == (gunichar)b) == printable)
         {
-          guint8 byte = (guint8) b;
+          guint8 byte = (guint8)b;
 
           tokenizer->byte_ids[b] = pr_bpe_append (tokenizer, &byte, 1, PR_TOKEN_VOCAB);
         }
@@ -166,7 +166,7 @@ pr_tokenizer_lookup (const PrTokenizer *tokenizer, const char *name)
   gint32 node = 0;
 
   for (const char *c = name; *c != '\0'; c++)
-    if ((node = added_child (tokenizer, node, (guint8) *c)) == 0)
+    if ((node = added_child (tokenizer, node, (guint8)*c)) == 0)
       return -1;
   return node == 0 ? -1 : g_array_index (tokenizer->added, PrAddedNode, node).id;
 }
@@ -182,15 +182,16 @@ pr_tokenizer_add (PrTokenizer *tokenizer, const char *const *names, GError **err
       gboolean first;
 
       pr_atoms_intern (fresh, names[i], n, &first);
-      if (n == 0 || n > 255 || !g_utf8_validate (names[i], (gssize) n, NULL))
+      if (n == 0 || n > 255 || !g_utf8_validate (names[i], (gssize)n, NULL))
         {
-          g_set_error (error, PR_ERROR, PR_ERROR_DATA, "the name of added token %zu is empty, too long or not UTF-8", i);
+          g_set_error (error, PR_ERROR, PR_ERROR_DATA, "the name of added token %zu is empty, too long or not UTF-8",
+                       i);
           return FALSE;
         }
       if (!first || pr_tokenizer_lookup (tokenizer, names[i]) >= 0)
         {
-          g_set_error (error, PR_ERROR, PR_ERROR_DATA, "the vocabulary has the token '%s' already; give the new one another name",
-                       names[i]);
+          g_set_error (error, PR_ERROR, PR_ERROR_DATA,
+                       "the vocabulary has the token '%s' already; give the new one another name", names[i]);
           return FALSE;
         }
     }
@@ -216,21 +217,21 @@ push_pair (PrTokenizer *tokenizer, const Symbol *symbols, gint32 left)
   gint32 rank = pr_atoms_find (tokenizer->merges, pair, sizeof pair);
 
   if (rank >= 0)
-    pr_heap_push (&tokenizer->heap, rank, (guint32) left);
+    pr_heap_push (&tokenizer->heap, rank, (guint32)left);
 }
 
 /* Merge the pair of lowest rank, leftmost first, until no pair of neighbours has a rank. */
 static void
 encode_word (PrTokenizer *tokenizer, const guint8 *word, gsize n, GArray *ids)
 {
-  g_array_set_size (tokenizer->symbols, (guint) n);
-  Symbol *symbols = (Symbol *) (void *) tokenizer->symbols->data;
+  g_array_set_size (tokenizer->symbols, (guint)n);
+  Symbol *symbols = (Symbol *)(void *)tokenizer->symbols->data;
   PrHeapEntry best;
 
   for (gsize i = 0; i < n; i++)
-    symbols[i] = (Symbol){ tokenizer->byte_ids[word[i]], (gint32) i - 1, i + 1 < n ? (gint32) i + 1 : -1 };
+    symbols[i] = (Symbol){ tokenizer->byte_ids[word[i]], (gint32)i - 1, i + 1 < n ? (gint32)i + 1 : -1 };
   for (gsize i = 0; i + 1 < n; i++)
-    push_pair (tokenizer, symbols, (gint32) i);
+    push_pair (tokenizer, symbols, (gint32)i);
   while (pr_heap_pop (&tokenizer->heap, &best))
     {
       Symbol *left = &symbols[best.item];
@@ -240,17 +241,17 @@ encode_word (PrTokenizer *tokenizer, const guint8 *word, gsize n, GArray *ids)
       Symbol *right = &symbols[left->next];
       const gint32 pair[2] = { left->id, right->id };
 
-      if (pr_atoms_find (tokenizer->merges, pair, sizeof pair) != (gint32) best.key)
+      if (pr_atoms_find (tokenizer->merges, pair, sizeof pair) != (gint32)best.key)
         continue; /* the pair that was here has been merged since */
-      left->id = g_array_index (tokenizer->merged, gint32, (guint) best.key);
+      left->id = g_array_index (tokenizer->merged, gint32, (guint)best.key);
       right->id = -1;
       left->next = right->next;
       if (right->next >= 0)
-        symbols[right->next].previous = (gint32) best.item;
+        symbols[right->next].previous = (gint32)best.item;
       push_pair (tokenizer, symbols, left->previous);
-      push_pair (tokenizer, symbols, (gint32) best.item);
+      push_pair (tokenizer, symbols, (gint32)best.item);
     }
-  for (gint32 i = 0; i >= 0 && (gsize) i < n; i = symbols[i].next)
+  for (gint32 i = 0; i >= 0 && (gsize)i < n; i = symbols[i].next)
     g_array_append_val (ids, symbols[i].id);
 }
 
@@ -282,7 +283,7 @@ encode_cached (PrTokenizer *tokenizer, const guint8 *word, gsize n, GArray *ids)
   gsize start = atom > 0 ? g_array_index (tokenizer->cache_ends, gsize, atom - 1) : 0;
   gsize end = g_array_index (tokenizer->cache_ends, gsize, atom);
 
-  g_array_append_vals (ids, &g_array_index (tokenizer->cache_ids, gint32, start), (guint) (end - start));
+  g_array_append_vals (ids, &g_array_index (tokenizer->cache_ids, gint32, start), (guint)(end - start));
 }
 
 /* Text without added tokens. */
@@ -295,7 +296,7 @@ encode_segment (PrTokenizer *tokenizer, const char *text, gsize length, GArray *
     return;
   if (tokenizer->nfc)
     {
-      normal = g_utf8_normalize (text, (gssize) length, G_NORMALIZE_NFC);
+      normal = g_utf8_normalize (text, (gssize)length, G_NORMALIZE_NFC);
       text = normal;
       length = strlen (normal);
     }
@@ -303,7 +304,7 @@ encode_segment (PrTokenizer *tokenizer, const char *text, gsize length, GArray *
     {
       gsize end = pr_word_splitter_next (tokenizer->splitter, text, length, start);
 
-      encode_cached (tokenizer, (const guint8 *) text + start, end - start, ids);
+      encode_cached (tokenizer, (const guint8 *)text + start, end - start, ids);
       start = end;
     }
 }
@@ -314,7 +315,7 @@ match_added (const PrTokenizer *tokenizer, const char *text, gsize length, gsize
 {
   gint32 node = 0, found = -1;
 
-  for (gsize i = 0; i < length && (node = added_child (tokenizer, node, (guint8) text[i])) != 0; i++)
+  for (gsize i = 0; i < length && (node = added_child (tokenizer, node, (guint8)text[i])) != 0; i++)
     {
       gint32 id = g_array_index (tokenizer->added, PrAddedNode, node).id;
 
@@ -330,13 +331,13 @@ match_added (const PrTokenizer *tokenizer, const char *text, gsize length, gsize
 void
 pr_tokenizer_encode (const PrTokenizer *tokenizer, const char *text, gssize length, GArray *ids)
 {
-  PrTokenizer *t = (PrTokenizer *) tokenizer; /* scratch memory and cache only, under the lock */
-  gsize n = length < 0 ? strlen (text) : (gsize) length, segment = 0;
+  PrTokenizer *t = (PrTokenizer *)tokenizer; /* scratch memory and cache only, under the lock */
+  gsize n = length < 0 ? strlen (text) : (gsize)length, segment = 0;
   g_autofree char *valid = NULL;
 
   if (!g_utf8_validate_len (text, n, NULL))
     {
-      valid = g_utf8_make_valid (text, (gssize) n);
+      valid = g_utf8_make_valid (text, (gssize)n);
       text = valid;
       n = strlen (valid);
     }
@@ -373,7 +374,7 @@ pr_tokenizer_decode (const PrTokenizer *tokenizer, const gint32 *ids, gsize n, g
         continue;
       const guint8 *token = pr_bpe_bytes (tokenizer, ids[i], &length);
 
-      g_byte_array_append (bytes, token, (guint) length);
+      g_byte_array_append (bytes, token, (guint)length);
     }
-  return g_utf8_make_valid (bytes->len > 0 ? (const char *) bytes->data : "", (gssize) bytes->len);
+  return g_utf8_make_valid (bytes->len > 0 ? (const char *)bytes->data : "", (gssize)bytes->len);
 }

@@ -5,8 +5,9 @@
 #include <pauserec/error.h>
 #include <pcre2.h>
 
-const char pr_words_regex[] = "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*"
-                              "|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
+const char pr_words_regex[] =
+    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*"
+    "|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
 
 /* The same, with white space written out: Hugging Face's \s is Unicode's White_Space, PCRE2's differs by U+180E. */
 #define SPACE "\\t-\\r \\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{3000}"
@@ -30,15 +31,16 @@ pr_word_splitter_new (GError **error)
   int code;
   PCRE2_SIZE offset;
 
-  splitter->code = pcre2_compile ((PCRE2_SPTR) pattern, PCRE2_ZERO_TERMINATED, PCRE2_UTF, &code, &offset, NULL);
+  splitter->code = pcre2_compile ((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED, PCRE2_UTF, &code, &offset, NULL);
   if (splitter->code == NULL)
     {
       PCRE2_UCHAR message[128];
 
       pcre2_get_error_message (code, message, sizeof message);
-      g_set_error (error, PR_ERROR, PR_ERROR_IO,
-                   "the PCRE2 library refuses the tokenizer's regular expression at %zu: %s; install PCRE2 with Unicode",
-                   offset, (const char *) message);
+      g_set_error (
+          error, PR_ERROR, PR_ERROR_IO,
+          "the PCRE2 library refuses the tokenizer's regular expression at %zu: %s; install PCRE2 with Unicode", offset,
+          (const char *)message);
       return NULL;
     }
   /* Without JIT (some machines forbid it) the interpreter gives the same words. */
@@ -72,9 +74,10 @@ gsize
 pr_word_splitter_next (PrWordSplitter *splitter, const char *text, gsize length, gsize start)
 {
   const guint32 options = PCRE2_NO_UTF_CHECK | PCRE2_ANCHORED;
-  PCRE2_SPTR subject = (PCRE2_SPTR) text + start;
+  PCRE2_SPTR subject = (PCRE2_SPTR)text + start;
   /* The expression never looks back, so the rest of the text is a subject of its own. */
-  int n = pcre2_match (splitter->code, subject, length - start, 0, PCRE2_NO_UTF_CHECK, splitter->match, splitter->context);
+  int n =
+      pcre2_match (splitter->code, subject, length - start, 0, PCRE2_NO_UTF_CHECK, splitter->match, splitter->context);
 
   if (n < 0)
     n = pcre2_match (splitter->code, subject, length - start, 0, options | PCRE2_NO_JIT, splitter->match, NULL);

@@ -43,7 +43,7 @@ corpus_tokens (const PrTokenizer *tokenizer, const GPtrArray *documents, PrRun *
 gsize
 corpus_n_windows (const GArray *tokens, gint64 context)
 {
-  gsize targets = tokens->len > 0 ? tokens->len - 1 : 0, stride = (gsize) context - 1;
+  gsize targets = tokens->len > 0 ? tokens->len - 1 : 0, stride = (gsize)context - 1;
 
   return (targets + stride - 1) / stride;
 }
@@ -51,15 +51,16 @@ corpus_n_windows (const GArray *tokens, gint64 context)
 static void
 cut_window (const GArray *tokens, gint64 context, gsize index, PrExample *example)
 {
-  gsize start = index * ((gsize) context - 1), n = MIN ((gsize) context, tokens->len - start);
+  gsize start = index * ((gsize)context - 1), n = MIN ((gsize)context, tokens->len - start);
 
   pr_example_clear (example);
-  g_array_append_vals (example->tokens, &g_array_index (tokens, gint32, start), (guint) n);
+  g_array_append_vals (example->tokens, &g_array_index (tokens, gint32, start), (guint)n);
   pr_example_mark (example, TRUE);
 }
 
 gboolean
-corpus_train_example (gpointer ctx, guint epoch G_GNUC_UNUSED, gsize index, PrExample *example, GError **error G_GNUC_UNUSED)
+corpus_train_example (gpointer ctx, guint epoch G_GNUC_UNUSED, gsize index, PrExample *example,
+                      GError **error G_GNUC_UNUSED)
 {
   const Corpus *corpus = ctx;
 
@@ -68,7 +69,8 @@ corpus_train_example (gpointer ctx, guint epoch G_GNUC_UNUSED, gsize index, PrEx
 }
 
 gboolean
-corpus_valid_example (gpointer ctx, guint epoch G_GNUC_UNUSED, gsize index, PrExample *example, GError **error G_GNUC_UNUSED)
+corpus_valid_example (gpointer ctx, guint epoch G_GNUC_UNUSED, gsize index, PrExample *example,
+                      GError **error G_GNUC_UNUSED)
 {
   const Corpus *corpus = ctx;
 

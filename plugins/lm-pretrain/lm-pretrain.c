@@ -26,14 +26,18 @@ typedef struct
 static const char *const family_names[] = { "qwen3", "qwen2", "llama", NULL }; /* as PrLmFamily */
 
 static const PrParamSpec params[] = {
-  PR_PARAM_PATHS (Params, files, "Text files: JSONL (plain or gzip), otherwise plain text with blank lines between documents."),
+  PR_PARAM_PATHS (Params, files,
+                  "Text files: JSONL (plain or gzip), otherwise plain text with blank lines between documents."),
   PR_PARAM_STRING (Params, keys, "title,brand,description,text,plot,review",
                    "Keys of JSONL files whose strings are read, separated by commas."),
-  PR_PARAM_BOOL (Params, item_text, true, "Read the items of a connected data set: title, brand, categories, description."),
-  PR_PARAM_INT (Params, vocab, 261, 1 << 20, 4096, "Tokens of the vocabulary at most, 256 bytes and 5 added tokens included."),
+  PR_PARAM_BOOL (Params, item_text, true,
+                 "Read the items of a connected data set: title, brand, categories, description."),
+  PR_PARAM_INT (Params, vocab, 261, 1 << 20, 4096,
+                "Tokens of the vocabulary at most, 256 bytes and 5 added tokens included."),
   PR_PARAM_INT (Params, context, 2, 1 << 16, 128, "Tokens of a training window."),
   PR_PARAM_REAL (Params, valid_share, 0, 0.5, 0.02, "Share of the documents kept for validation; 0: no validation."),
-  PR_PARAM_CHOICE (Params, family, family_names, PR_LM_QWEN3, "Architecture: Qwen3 (QK-norm), Qwen2 (biases) or Llama (neither)."),
+  PR_PARAM_CHOICE (Params, family, family_names, PR_LM_QWEN3,
+                   "Architecture: Qwen3 (QK-norm), Qwen2 (biases) or Llama (neither)."),
   PR_PARAM_INT (Params, layers, 1, 1024, 4, "Transformer layers."),
   PR_PARAM_INT (Params, hidden, 2, 1 << 16, 128, "Width of the hidden states."),
   PR_PARAM_INT (Params, heads, 1, 1024, 4, "Query heads."),
@@ -41,7 +45,8 @@ static const PrParamSpec params[] = {
   PR_PARAM_INT (Params, head_dim, 2, 1024, 32, "Width of a head; even."),
   PR_PARAM_INT (Params, ffn, 1, 1 << 18, 352, "Width of the SwiGLU layer."),
   PR_PARAM_INT (Params, max_positions, 2, 1 << 20, 512, "Longest sequence the model may ever see."),
-  PR_PARAM_REAL (Params, rope_theta, 1, 1e12, 10000, "Base of the rotary positions; 10000 suits contexts below 1024 (Qwen3: 1e6)."),
+  PR_PARAM_REAL (Params, rope_theta, 1, 1e12, 10000,
+                 "Base of the rotary positions; 10000 suits contexts below 1024 (Qwen3: 1e6)."),
   PR_TRAIN_PARAMS (Params, 1, 1e-3, 32, 0.1),
 };
 
@@ -55,15 +60,15 @@ static PrLmConfig
 shape (const Params *p, gint32 vocab)
 {
   return (PrLmConfig){
-    .family = (PrLmFamily) p->family,
+    .family = (PrLmFamily)p->family,
     .vocab = vocab,
-    .hidden = (gint32) p->hidden,
-    .layers = (gint32) p->layers,
-    .heads = (gint32) p->heads,
-    .kv_heads = (gint32) p->kv_heads,
-    .head_dim = (gint32) p->head_dim,
-    .ffn = (gint32) p->ffn,
-    .max_positions = (gint32) p->max_positions,
+    .hidden = (gint32)p->hidden,
+    .layers = (gint32)p->layers,
+    .heads = (gint32)p->heads,
+    .kv_heads = (gint32)p->kv_heads,
+    .head_dim = (gint32)p->head_dim,
+    .ffn = (gint32)p->ffn,
+    .max_positions = (gint32)p->max_positions,
     .rope_theta = p->rope_theta,
     .rms_eps = 1e-6,
     .init_sd = 0.02,
@@ -74,13 +79,13 @@ static gboolean
 validate (const void *params_, GError **error)
 {
   const Params *p = params_;
-  PrLmConfig config = shape (p, (gint32) p->vocab);
+  PrLmConfig config = shape (p, (gint32)p->vocab);
 
   if (p->context > p->max_positions)
     {
       g_set_error (error, PR_ERROR, PR_ERROR_MANIFEST,
-                   "context = %d is more than max_positions = %d: the model has no positions for such windows", (int) p->context,
-                   (int) p->max_positions);
+                   "context = %d is more than max_positions = %d: the model has no positions for such windows",
+                   (int)p->context, (int)p->max_positions);
       return FALSE;
     }
   return pr_lm_config_check (&config, error) && pr_train_params_check (&p->train, error);
@@ -90,14 +95,15 @@ static gboolean
 plan (const void *params_, PrPlan *plan_, GError **error)
 {
   const Params *p = params_;
-  PrLmConfig config = shape (p, (gint32) p->vocab);
+  PrLmConfig config = shape (p, (gint32)p->vocab);
   gboolean items = p->item_text && pr_plan_input_connected (plan_, "dataset");
 
   if (p->files[0] == NULL && !items && !pr_plan_input_connected (plan_, "text"))
     {
-      g_set_error (error, PR_ERROR, PR_ERROR_MANIFEST,
-                   "there is no text to learn from: give files, or put a stage with a data set or text before this one%s",
-                   p->item_text ? "" : ", or set item_text = true");
+      g_set_error (
+          error, PR_ERROR, PR_ERROR_MANIFEST,
+          "there is no text to learn from: give files, or put a stage with a data set or text before this one%s",
+          p->item_text ? "" : ", or set item_text = true");
       return FALSE;
     }
   /* A small corpus may end with fewer tokens than asked for, so the vocabulary is no promise. */
@@ -111,7 +117,8 @@ static gboolean
 read_documents (const Params *p, PrRun *run, GPtrArray *documents, GError **error)
 {
   g_auto (GStrv) keys = g_strsplit (p->keys, ",", -1);
-  const char *dataset_dir = p->item_text ? pr_run_input_dir (run, "dataset") : NULL, *text_dir = pr_run_input_dir (run, "text");
+  const char *dataset_dir = p->item_text ? pr_run_input_dir (run, "dataset") : NULL,
+             *text_dir = pr_run_input_dir (run, "text");
 
   for (gsize i = 0; keys[i] != NULL; i++)
     g_strstrip (keys[i]);
@@ -133,11 +140,12 @@ read_documents (const Params *p, PrRun *run, GPtrArray *documents, GError **erro
   if (text_dir != NULL && !pr_text_load (text_dir, documents, error))
     return FALSE;
   for (gsize i = 0; p->files[i] != NULL; i++)
-    if (!pr_text_read_file (p->files[i], (const char *const *) keys, documents, error))
+    if (!pr_text_read_file (p->files[i], (const char *const *)keys, documents, error))
       return FALSE;
   if (documents->len > 0)
     return TRUE;
-  g_set_error (error, PR_ERROR, PR_ERROR_DATA, "no source has any text: the items lack words, or the files lack the keys '%s'", p->keys);
+  g_set_error (error, PR_ERROR, PR_ERROR_DATA,
+               "no source has any text: the items lack words, or the files lack the keys '%s'", p->keys);
   return FALSE;
 }
 
@@ -171,7 +179,7 @@ run (const void *params_, PrRun *run_, GError **error)
   if (!read_documents (p, run_, documents, error))
     return FALSE;
   corpus_split (documents, p->valid_share, train, valid);
-  if ((tokenizer = pr_tokenizer_train (train, (gint32) p->vocab, error)) == NULL)
+  if ((tokenizer = pr_tokenizer_train (train, (gint32)p->vocab, error)) == NULL)
     return FALSE;
   PrLmConfig config = shape (p, pr_tokenizer_vocab_size (tokenizer));
 

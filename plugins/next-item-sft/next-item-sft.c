@@ -17,7 +17,8 @@ typedef struct
 
 static const PrParamSpec params[] = {
   PR_PARAM_STRING (Params, prompt, "The user bought: {history}",
-                   "Prompt template; {history} stands for the purchases' SIDs. Text after {history} makes all-prefixes much slower."),
+                   "Prompt template; {history} stands for the purchases' SIDs. Text after {history} makes all-prefixes "
+                   "much slower."),
   PR_PARAM_STRING (Params, separator, "", "Text between the SIDs of the history."),
   PR_PARAM_INT (Params, history, 1, 100000, 20, "Purchases shown at most (20: TIGER and LC-Rec; paper.md section 6)."),
   PR_SFT_PARAMS (Params),
@@ -52,7 +53,7 @@ plan (const void *params_, PrPlan *plan_, GError **error G_GNUC_UNUSED)
     return TRUE;
   pr_plan_set_lm (plan_, "lm", &config, vocab_known);
   /* Typical histories are about half as long as the longest shown. */
-  pr_plan_set_training (plan_, &config, &p->train, n, 10 + (double) (p->history * MAX (1, levels)) / 2);
+  pr_plan_set_training (plan_, &config, &p->train, n, 10 + (double)(p->history * MAX (1, levels)) / 2);
   return TRUE;
 }
 
@@ -73,8 +74,8 @@ run (const void *params_, PrRun *run_, GError **error)
       || (sft = pr_sft_new (lm, dataset, sids, protocol, &p->sft, error)) == NULL)
     return FALSE;
   pr_sft_describe (sft, &training);
-  pr_run_metric (run_, "train_examples", (double) training.n_examples);
-  pr_run_metric (run_, "valid_users", (double) pr_sft_n_valid (sft));
+  pr_run_metric (run_, "train_examples", (double)training.n_examples);
+  pr_run_metric (run_, "valid_users", (double)pr_sft_n_valid (sft));
   if (p->train.epochs > 0 && !pr_train (run_, lm, &training, &p->train, pr_run_seed (run_), error))
     return FALSE;
   pr_lm_set_protocol (lm, protocol);
@@ -87,7 +88,8 @@ static const PrStage stage = {
   .id = "next-item-sft",
   .version = "1",
   .summary = "Supervised fine-tuning from a prompt with the purchase history to the SID of the next item.",
-  .source = "PauseRec section 3 step 2a; settings not in the paper: OneRec-Think's (6 epochs, lr 1e-5, batch 16, warm-up 0.1, wd 0.01)",
+  .source = "PauseRec section 3 step 2a; settings not in the paper: OneRec-Think's (6 epochs, lr 1e-5, batch 16, "
+            "warm-up 0.1, wd 0.01)",
   .stochastic = TRUE,
   .params = params,
   .n_params = G_N_ELEMENTS (params),

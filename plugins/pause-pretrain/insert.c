@@ -7,7 +7,7 @@
 gsize
 pause_count (gsize n, double share)
 {
-  return n < 2 || share <= 0 ? 0 : (gsize) MAX (1, llround (share * (double) n));
+  return n < 2 || share <= 0 ? 0 : (gsize)MAX (1, llround (share * (double)n));
 }
 
 void
@@ -18,10 +18,10 @@ pause_insert (PrExample *example, gint32 pause, double share, PrRng rng, guint64
 
   for (gsize i = 0; i < k; i++)
     before[1 + pr_rng_below (rng, step, index << 20 | i, n - 1)]++;
-  g_array_set_size (example->tokens, (guint) (n + k));
-  g_array_set_size (example->loss, (guint) (n + k));
-  gint32 *tokens = (gint32 *) (void *) example->tokens->data;
-  guint8 *loss = (guint8 *) example->loss->data;
+  g_array_set_size (example->tokens, (guint)(n + k));
+  g_array_set_size (example->loss, (guint)(n + k));
+  gint32 *tokens = (gint32 *)(void *)example->tokens->data;
+  guint8 *loss = (guint8 *)example->loss->data;
 
   /* From the end, so that everything moves once and in place. */
   to = n + k;

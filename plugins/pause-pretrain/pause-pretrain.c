@@ -1,8 +1,9 @@
 /* pause-pretrain - paper section 3, step 2b: one vector learns to be a pause.
  *
- * From the CPT checkpoint: one token <pause> is inserted at random positions of the CPT sequences, about 10 % of each one's length.
- * Only its embedding e_pause is trained, all else is frozen; pauses are not targets (Goyal et al.).  e_pause starts at the
- * mean of all embeddings, text and SID, with 1e-9 of their variance.  (The head is tied, so e_pause moves there too.)
+ * From the CPT checkpoint: one token <pause> is inserted at random positions of the CPT sequences, about 10 % of each
+ * one's length. Only its embedding e_pause is trained, all else is frozen; pauses are not targets (Goyal et al.).
+ * e_pause starts at the mean of all embeddings, text and SID, with 1e-9 of their variance.  (The head is tied, so
+ * e_pause moves there too.)
  */
 #include "config.h"
 
@@ -22,7 +23,9 @@ typedef struct
 
 static const PrParamSpec params[] = {
   PR_PARAM_REAL (Params, share, 0.001, 1, 0.1, "Pauses per token of a sequence (paper: about 10 %)."),
-  PR_PARAM_CHOICE (Params, init, pr_row_start_names, PR_ROW_START_MEAN, "Start of e_pause: the mean of all embeddings (paper), N(0, sd), or the mean of text or SID tokens."),
+  PR_PARAM_CHOICE (
+      Params, init, pr_row_start_names, PR_ROW_START_MEAN,
+      "Start of e_pause: the mean of all embeddings (paper), N(0, sd), or the mean of text or SID tokens."),
   PR_GROUNDING_PARAMS (Params),
   PR_TRAIN_PARAMS (Params, 2, 1e-3, 32, 0.01),
 };
@@ -46,12 +49,13 @@ static gboolean
 plan (const void *params_, PrPlan *plan_, GError **error G_GNUC_UNUSED)
 {
   const Params *p = params_;
-  gint64 n_items = pr_plan_input_dim (plan_, "dataset", "n_items"), n_users = pr_plan_input_dim (plan_, "dataset", "n_users");
+  gint64 n_items = pr_plan_input_dim (plan_, "dataset", "n_items"),
+         n_users = pr_plan_input_dim (plan_, "dataset", "n_users");
   PrLmConfig config;
 
   if (pr_plan_input_lm (plan_, "lm", &config, NULL))
     pr_plan_set_training (plan_, &config, &p->train, pr_grounding_estimate_n (&p->grounding, n_items, n_users),
-                          (1 + p->share) * ((double) p->grounding.text_tokens / 2 + 10));
+                          (1 + p->share) * ((double)p->grounding.text_tokens / 2 + 10));
   return TRUE;
 }
 
@@ -84,9 +88,9 @@ report_movement (PrRun *run, PrLm *lm, gint32 pause, const float *start)
 
   for (gint32 d = 0; d < pr_lm_config (lm)->hidden; d++)
     {
-      dot += (double) row[d] * start[d];
-      before += (double) start[d] * start[d];
-      after += (double) row[d] * row[d];
+      dot += (double)row[d] * start[d];
+      before += (double)start[d] * start[d];
+      after += (double)row[d] * row[d];
     }
   pr_run_metric (run, "start_norm", sqrt (before));
   pr_run_metric (run, "pause_norm", sqrt (after));
@@ -98,11 +102,12 @@ check_room (const Params *p, const PrGrounding *grounding, const PrLm *lm, GErro
 {
   gsize longest = pr_grounding_longest (grounding), with_pauses = longest + pause_count (longest, p->share);
 
-  if (with_pauses <= (gsize) pr_lm_config (lm)->max_positions)
+  if (with_pauses <= (gsize)pr_lm_config (lm)->max_positions)
     return TRUE;
-  g_set_error (error, PR_ERROR, PR_ERROR_MANIFEST,
-               "sequences with their pauses can have %zu tokens, but the model has %d positions; lower text_tokens or share", with_pauses,
-               pr_lm_config (lm)->max_positions);
+  g_set_error (
+      error, PR_ERROR, PR_ERROR_MANIFEST,
+      "sequences with their pauses can have %zu tokens, but the model has %d positions; lower text_tokens or share",
+      with_pauses, pr_lm_config (lm)->max_positions);
   return FALSE;
 }
 
@@ -120,13 +125,14 @@ run (const void *params_, PrRun *run_, GError **error)
   if ((lm = pr_lm_load (pr_run_input_dir (run_, "lm"), error)) == NULL
       || (dataset = pr_dataset_load (pr_run_input_dir (run_, "dataset"), error)) == NULL
       || (sids = pr_sids_load (pr_run_input_dir (run_, "sids"), error)) == NULL
-      || !pr_lm_add_token_row (lm, names[0], (PrRowStart) p->init, sids, seed, error)
+      || !pr_lm_add_token_row (lm, names[0], (PrRowStart)p->init, sids, seed, error)
       || (grounding = pr_grounding_new (lm, dataset, sids, &p->grounding, seed, error)) == NULL
       || !check_room (p, grounding, lm, error))
     return FALSE;
 
   gint32 pause = pr_tokenizer_lookup (pr_lm_tokenizer (lm), names[0]);
-  g_autofree float *start = g_memdup2 (pr_lm_embedding_row (lm, pause), sizeof (float) * (gsize) pr_lm_config (lm)->hidden);
+  g_autofree float *start =
+      g_memdup2 (pr_lm_embedding_row (lm, pause), sizeof (float) * (gsize)pr_lm_config (lm)->hidden);
   Sequences sequences = { grounding, p->share, pause, pr_rng_new (seed, "pause-positions") };
   const PrTraining training = {
     .name = "train",

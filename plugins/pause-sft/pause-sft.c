@@ -1,6 +1,7 @@
 /* pause-sft - paper section 3, step 3: implicit reasoning.
  *
- * The learned e_pause is copied into the next-item SFT checkpoint.  The prompt x' is Prompt(H) and then k pauses between <think> and
+ * The learned e_pause is copied into the next-item SFT checkpoint.  The prompt x' is Prompt(H) and then k pauses
+ * between <think> and
  * </think>; loss = - sum_l log p (s_l | x', s_<l) on the SID tokens only.  All weights move.  Nothing verbal is
  * ever generated: at inference the k pauses stand there literally (step 4), as the protocol of the output says.
  */
@@ -52,7 +53,7 @@ plan (const void *params_, PrPlan *plan_, GError **error G_GNUC_UNUSED)
     return TRUE;
   /* Whether <pause> is new to the model is not known yet. */
   pr_plan_set_lm (plan_, "lm", &config, FALSE);
-  pr_plan_set_training (plan_, &config, &p->train, n, 12 + (double) p->k + 10.0 * (double) MAX (1, levels));
+  pr_plan_set_training (plan_, &config, &p->train, n, 12 + (double)p->k + 10.0 * (double)MAX (1, levels));
   return TRUE;
 }
 
@@ -66,7 +67,8 @@ pause_protocol (const PrLm *lm, gint64 k, GError **error)
   if (direct == NULL)
     {
       g_set_error (error, PR_ERROR, PR_ERROR_DATA,
-                   "the model has no protocol.json, so its prompt is not known: start from a model that next-item-sft has tuned");
+                   "the model has no protocol.json, so its prompt is not known: start from a model that next-item-sft "
+                   "has tuned");
       return NULL;
     }
   protocol = pr_protocol_copy (direct);
@@ -82,7 +84,7 @@ place_pause (const Params *p, PrRun *run, PrLm *lm, const PrSids *sids, GError *
   const char *dir = pr_run_input_dir (run, "pause");
 
   if (dir == NULL)
-    return pr_lm_add_token_row (lm, "<pause>", (PrRowStart) p->init, sids, pr_run_seed (run), error);
+    return pr_lm_add_token_row (lm, "<pause>", (PrRowStart)p->init, sids, pr_run_seed (run), error);
   return pr_token_embedding_apply (lm, dir, error);
 }
 
@@ -100,12 +102,13 @@ run (const void *params_, PrRun *run_, GError **error)
   if ((lm = pr_lm_load (pr_run_input_dir (run_, "lm"), error)) == NULL
       || (protocol = pause_protocol (lm, p->k, error)) == NULL
       || (dataset = pr_dataset_load (pr_run_input_dir (run_, "dataset"), error)) == NULL
-      || (sids = pr_sids_load (pr_run_input_dir (run_, "sids"), error)) == NULL || !place_pause (p, run_, lm, sids, error)
+      || (sids = pr_sids_load (pr_run_input_dir (run_, "sids"), error)) == NULL
+      || !place_pause (p, run_, lm, sids, error)
       || (sft = pr_sft_new (lm, dataset, sids, protocol, &p->sft, error)) == NULL)
     return FALSE;
   pr_sft_describe (sft, &training);
-  pr_run_metric (run_, "train_examples", (double) training.n_examples);
-  pr_run_metric (run_, "valid_users", (double) pr_sft_n_valid (sft));
+  pr_run_metric (run_, "train_examples", (double)training.n_examples);
+  pr_run_metric (run_, "valid_users", (double)pr_sft_n_valid (sft));
   if (p->train.epochs > 0 && !pr_train (run_, lm, &training, &p->train, pr_run_seed (run_), error))
     return FALSE;
   pr_lm_set_protocol (lm, protocol);

@@ -37,7 +37,8 @@ static gboolean
 plan (const void *params_, PrPlan *plan_, GError **error G_GNUC_UNUSED)
 {
   const Params *p = params_;
-  gint64 n_items = pr_plan_input_dim (plan_, "dataset", "n_items"), n_users = pr_plan_input_dim (plan_, "dataset", "n_users");
+  gint64 n_items = pr_plan_input_dim (plan_, "dataset", "n_items"),
+         n_users = pr_plan_input_dim (plan_, "dataset", "n_users");
   PrLmConfig config;
 
   if (!pr_plan_input_lm (plan_, "lm", &config, NULL))
@@ -45,7 +46,7 @@ plan (const void *params_, PrPlan *plan_, GError **error G_GNUC_UNUSED)
   /* How many SID tokens come depends on the collisions that the quantizer finds. */
   pr_plan_set_lm (plan_, "lm", &config, FALSE);
   pr_plan_set_training (plan_, &config, &p->train, pr_grounding_estimate_n (&p->grounding, n_items, n_users),
-                        (double) p->grounding.text_tokens / 2 + 10);
+                        (double)p->grounding.text_tokens / 2 + 10);
   return TRUE;
 }
 
@@ -61,9 +62,10 @@ add_sid_tokens (PrLm *lm, const PrSids *sids, guint64 seed, GError **error)
   if (known == n)
     return TRUE;
   if (known == 0)
-    return pr_lm_add_tokens (lm, (const char *const *) names, PR_ROW_INIT_NORMAL, seed, error);
+    return pr_lm_add_tokens (lm, (const char *const *)names, PR_ROW_INIT_NORMAL, seed, error);
   g_set_error (error, PR_ERROR, PR_ERROR_DATA,
-               "the model has %zu of the %zu SID tokens already: it was grounded in SIDs of another shape; start from a model without SIDs",
+               "the model has %zu of the %zu SID tokens already: it was grounded in SIDs of another shape; start from "
+               "a model without SIDs",
                known, n);
   return FALSE;
 }
@@ -80,7 +82,8 @@ run (const void *params_, PrRun *run_, GError **error)
 
   if ((lm = pr_lm_load (pr_run_input_dir (run_, "lm"), error)) == NULL
       || (dataset = pr_dataset_load (pr_run_input_dir (run_, "dataset"), error)) == NULL
-      || (sids = pr_sids_load (pr_run_input_dir (run_, "sids"), error)) == NULL || !add_sid_tokens (lm, sids, seed, error)
+      || (sids = pr_sids_load (pr_run_input_dir (run_, "sids"), error)) == NULL
+      || !add_sid_tokens (lm, sids, seed, error)
       || (grounding = pr_grounding_new (lm, dataset, sids, &p->grounding, seed, error)) == NULL)
     return FALSE;
 
@@ -92,7 +95,7 @@ run (const void *params_, PrRun *run_, GError **error)
     .shuffle = TRUE,
   };
 
-  pr_run_metric (run_, "sequences_per_epoch", (double) training.n_examples);
+  pr_run_metric (run_, "sequences_per_epoch", (double)training.n_examples);
   if (p->train.epochs > 0 && !pr_train (run_, lm, &training, &p->train, seed, error))
     return FALSE;
   pr_run_set_lm (run_, "lm", lm);

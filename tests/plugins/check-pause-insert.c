@@ -57,8 +57,8 @@ START_TEST (tokens_and_losses_stay)
         gint32 next = 0;
 
         fill (n);
-        pause_insert (&example, PAUSE, 0.3, rng, step, (guint64) n);
-        ck_assert_uint_eq (example.tokens->len, (gsize) n + pause_count ((gsize) n, 0.3));
+        pause_insert (&example, PAUSE, 0.3, rng, step, (guint64)n);
+        ck_assert_uint_eq (example.tokens->len, (gsize)n + pause_count ((gsize)n, 0.3));
         ck_assert_uint_eq (example.loss->len, example.tokens->len);
         for (guint i = 0; i < example.tokens->len; i++)
           {
@@ -91,7 +91,7 @@ START_TEST (gaps_are_uniform)
   for (int d = 0; d < draws; d++)
     {
       fill (11);
-      pause_insert (&example, PAUSE, 0.1, rng, (guint64) d % 7, (guint64) d);
+      pause_insert (&example, PAUSE, 0.1, rng, (guint64)d % 7, (guint64)d);
       for (guint i = 0; i < example.tokens->len; i++)
         if (g_array_index (example.tokens, gint32, i) == PAUSE)
           hits[i]++;

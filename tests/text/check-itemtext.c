@@ -52,7 +52,7 @@ static char *
 decode (void)
 {
   ck_assert_uint_eq (example.tokens->len, example.loss->len);
-  return pr_tokenizer_decode (pr_lm_tokenizer (lm), (gint32 *) (void *) example.tokens->data, example.tokens->len, FALSE);
+  return pr_tokenizer_decode (pr_lm_tokenizer (lm), (gint32 *)(void *)example.tokens->data, example.tokens->len, FALSE);
 }
 
 /* Tokens from the first one with loss on; -1 if a later one has none. */
@@ -66,7 +66,7 @@ loss_from (void)
   for (guint i = first; i < example.loss->len; i++)
     if (!g_array_index (example.loss, guint8, i))
       return -1;
-  return (int) (example.loss->len - first);
+  return (int)(example.loss->len - first);
 }
 
 START_TEST (descriptions)
@@ -80,7 +80,7 @@ START_TEST (descriptions)
     for (int d = 0; d < PR_DESCRIBE_FULL; d++)
       {
         g_autoptr (GString) text = g_string_new ("");
-        gboolean found = pr_item_describe (pr_dataset_item (dataset, item), (PrDescription) d, text);
+        gboolean found = pr_item_describe (pr_dataset_item (dataset, item), (PrDescription)d, text);
 
         ck_assert_int_eq (found, wanted[item][d] != NULL);
         ck_assert_str_eq (text->str, wanted[item][d] != NULL ? wanted[item][d] : "");
@@ -90,7 +90,7 @@ START_TEST (descriptions)
   ck_assert (pr_item_describe (pr_dataset_item (dataset, 1), PR_DESCRIBE_FULL, full));
   ck_assert_ptr_nonnull (strstr (full->str, "Soft mat"));
   for (int d = 0; d < PR_N_DESCRIPTIONS; d++)
-    ck_assert (!pr_item_describe (pr_dataset_item (dataset, 2), (PrDescription) d, none));
+    ck_assert (!pr_item_describe (pr_dataset_item (dataset, 2), (PrDescription)d, none));
 }
 END_TEST
 
@@ -103,7 +103,7 @@ START_TEST (both_directions)
   ck_assert (pr_grounding_sid_to_text (answer, 0, PR_DESCRIBE_DETAILS, &example));
   to_text = decode ();
   ck_assert_str_eq (to_text, "Details of <a_0><b_0>: Tent by Nord. Out > Tents<|endoftext|>");
-  ck_assert_int_eq (loss_from (), (int) strlen (" Tent by Nord. Out > Tents") + 1);
+  ck_assert_int_eq (loss_from (), (int)strlen (" Tent by Nord. Out > Tents") + 1);
   ck_assert_int_eq (g_array_index (example.tokens, gint32, 11), A0);
   ck_assert_int_eq (g_array_index (example.tokens, gint32, 12), B0);
 
@@ -129,7 +129,7 @@ START_TEST (texts_are_cut_and_loss_can_be_everywhere)
   ck_assert (pr_grounding_sid_to_text (all, 0, PR_DESCRIBE_FULL, &example));
   text = decode ();
   ck_assert_str_eq (text, "Description of <a_0><b_0>: Te<|endoftext|>");
-  ck_assert_int_eq (loss_from (), (int) example.tokens->len);
+  ck_assert_int_eq (loss_from (), (int)example.tokens->len);
   ck_assert_uint_ge (pr_grounding_longest (all), example.tokens->len);
 }
 END_TEST
@@ -137,7 +137,7 @@ END_TEST
 static int
 compare_texts (gconstpointer a, gconstpointer b)
 {
-  return strcmp (*(char *const *) a, *(char *const *) b);
+  return strcmp (*(char *const *)a, *(char *const *)b);
 }
 
 /* All texts of an epoch, sorted. */
@@ -214,7 +214,8 @@ END_TEST
 
 START_TEST (faults)
 {
-  const PrGroundingParams params = { PR_GROUNDING_LOSS_ALL, 1, 64, 0, 0 }, longer = { PR_GROUNDING_LOSS_ALL, 1, 128, 0, 0 };
+  const PrGroundingParams params = { PR_GROUNDING_LOSS_ALL, 1, 64, 0, 0 },
+                          longer = { PR_GROUNDING_LOSS_ALL, 1, 128, 0, 0 };
   g_autoptr (GError) room = NULL, tokens = NULL, items = NULL, words = NULL;
   static const char *const none[] = { NULL };
   const PrItem wordless = { "x", "", "", "", none };

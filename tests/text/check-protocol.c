@@ -20,7 +20,7 @@ setup (void)
   memcpy (sids->codes, codes, sizeof codes);
   g_auto (GStrv) names = pr_sids_token_names (sids);
 
-  ck_assert (pr_tokenizer_add (tokenizer, (const char *const *) names, NULL));
+  ck_assert (pr_tokenizer_add (tokenizer, (const char *const *)names, NULL));
   ck_assert (pr_tokenizer_add (tokenizer, (const char *const[]){ "<pause>", NULL }, NULL));
 }
 
@@ -46,14 +46,14 @@ enum
   COMMA = ',' - '!',
 };
 
-#define assert_tokens(tokens, ...)                                                                                         \
-  do                                                                                                                       \
-    {                                                                                                                      \
-      const gint32 wanted_[] = { __VA_ARGS__ };                                                                            \
-      ck_assert_uint_eq ((tokens)->len, G_N_ELEMENTS (wanted_));                                                           \
-      for (guint i_ = 0; i_ < (tokens)->len; i_++)                                                                         \
-        ck_assert_int_eq (g_array_index ((tokens), gint32, i_), wanted_[i_]);                                              \
-    }                                                                                                                      \
+#define assert_tokens(tokens, ...)                                                                                     \
+  do                                                                                                                   \
+    {                                                                                                                  \
+      const gint32 wanted_[] = { __VA_ARGS__ };                                                                        \
+      ck_assert_uint_eq ((tokens)->len, G_N_ELEMENTS (wanted_));                                                       \
+      for (guint i_ = 0; i_ < (tokens)->len; i_++)                                                                     \
+        ck_assert_int_eq (g_array_index ((tokens), gint32, i_), wanted_[i_]);                                          \
+    }                                                                                                                  \
   while (0)
 
 static PrPrompter *
@@ -90,7 +90,8 @@ END_TEST
 START_TEST (history_is_cut_to_its_end)
 {
   g_autoptr (PrPrompter) prompter = make ("U{history}.", ",", 2, PR_THINKING_NONE, 0);
-  g_autoptr (GArray) tokens = g_array_new (FALSE, FALSE, sizeof (gint32)), none = g_array_new (FALSE, FALSE, sizeof (gint32));
+  g_autoptr (GArray) tokens = g_array_new (FALSE, FALSE, sizeof (gint32)),
+                     none = g_array_new (FALSE, FALSE, sizeof (gint32));
 
   pr_prompter_prompt (prompter, bought, 3, tokens);
   assert_tokens (tokens, U, A0, B0, COMMA, A0, B1, DOT);
@@ -102,7 +103,8 @@ END_TEST
 
 START_TEST (pauses_stand_between_the_tags)
 {
-  g_autoptr (PrPrompter) three = make ("{history}", "", 1, PR_THINKING_PAUSE, 3), zero = make ("{history}", "", 1, PR_THINKING_PAUSE, 0);
+  g_autoptr (PrPrompter) three = make ("{history}", "", 1, PR_THINKING_PAUSE, 3),
+                         zero = make ("{history}", "", 1, PR_THINKING_PAUSE, 0);
   g_autoptr (PrPrompter) cot = make ("{history}", "", 1, PR_THINKING_COT, 0);
   g_autoptr (GArray) a = g_array_new (FALSE, FALSE, sizeof (gint32)), b = g_array_new (FALSE, FALSE, sizeof (gint32)),
                      c = g_array_new (FALSE, FALSE, sizeof (gint32));
@@ -113,14 +115,16 @@ START_TEST (pauses_stand_between_the_tags)
   assert_tokens (b, A0, B1, THINK, END_THINK);
   pr_prompter_prompt (cot, bought, 3, c);
   assert_tokens (c, A0, B1, THINK);
-  ck_assert (!pr_prompter_is_contiguous (three) && !pr_prompter_is_contiguous (zero) && !pr_prompter_is_contiguous (cot));
+  ck_assert (!pr_prompter_is_contiguous (three) && !pr_prompter_is_contiguous (zero)
+             && !pr_prompter_is_contiguous (cot));
 }
 END_TEST
 
 START_TEST (contiguous_only_if_nothing_stands_between)
 {
   g_autoptr (PrPrompter) separator = make ("U{history}", ",", 2, PR_THINKING_NONE, 0),
-                         suffix = make ("U{history} ", "", 2, PR_THINKING_NONE, 0), bare = make ("{history}", "", 2, PR_THINKING_NONE, 0);
+                         suffix = make ("U{history} ", "", 2, PR_THINKING_NONE, 0),
+                         bare = make ("{history}", "", 2, PR_THINKING_NONE, 0);
 
   ck_assert (!pr_prompter_is_contiguous (separator));
   ck_assert (!pr_prompter_is_contiguous (suffix));
@@ -137,14 +141,15 @@ START_TEST (missing_tokens)
 
   ck_assert_ptr_null (pr_prompter_new (protocol, plain, sids, &sid));
   ck_assert_pr_error (sid, PR_ERROR_DATA, "<a_0>");
-  ck_assert (pr_tokenizer_add (plain, (const char *const[]){ "<a_0>", "<a_2>", "<a_1>", "<b_0>", "<b_1>", NULL }, NULL));
+  ck_assert (
+      pr_tokenizer_add (plain, (const char *const[]){ "<a_0>", "<a_2>", "<a_1>", "<b_0>", "<b_1>", NULL }, NULL));
   ck_assert_ptr_null (pr_prompter_new (protocol, plain, sids, &order));
   ck_assert_pr_error (order, PR_ERROR_DATA, "consecutive");
 
   g_autoptr (PrTokenizer) ordered = pr_tokenizer_train (documents, 261, NULL);
   g_auto (GStrv) names = pr_sids_token_names (sids);
 
-  ck_assert (pr_tokenizer_add (ordered, (const char *const *) names, NULL));
+  ck_assert (pr_tokenizer_add (ordered, (const char *const *)names, NULL));
   protocol->thinking = PR_THINKING_PAUSE;
   protocol->pauses = 1;
   ck_assert_ptr_null (pr_prompter_new (protocol, ordered, sids, &pause));
@@ -174,7 +179,8 @@ END_TEST
 START_TEST (round_trip)
 {
   g_autofree char *dir = pr_check_tmpdir (), *path = g_build_filename (dir, "protocol.json", NULL);
-  g_autoptr (PrProtocol) protocol = pr_protocol_new ("B\xc3\xbc \"q\" {history}\n", ", ", 7), copy = NULL, loaded = NULL;
+  g_autoptr (PrProtocol) protocol = pr_protocol_new ("B\xc3\xbc \"q\" {history}\n", ", ", 7), copy = NULL,
+                         loaded = NULL;
   GError *error = NULL;
 
   protocol->thinking = PR_THINKING_PAUSE;
@@ -200,9 +206,11 @@ static const char *const faulty[][2] = {
   { "{\"prompt\":\"{history}\",\"separator\":\"\",\"history\":1.5,\"thinking\":\"none\",\"pauses\":0}", "numbers" },
   { "{\"prompt\":\"{history}\",\"separator\":\"\",\"history\":1,\"thinking\":\"hard\",\"pauses\":0}", "hard" },
   { "{\"prompt\":\"{history}\",\"separator\":\"\",\"history\":1,\"thinking\":\"pause\",\"pauses\":-1}", "pauses -1" },
-  { "{\"prompt\":\"{history}\",\"separator\":\"\",\"history\":1,\"thinking\":\"pause\",\"pauses\":99999}", "pauses 99999" },
+  { "{\"prompt\":\"{history}\",\"separator\":\"\",\"history\":1,\"thinking\":\"pause\",\"pauses\":99999}",
+    "pauses 99999" },
   { "{\"prompt\":\"{history}\",\"separator\":\"\",\"history\":1,\"thinking\":\"none\",\"pauses\":1}", "pauses 1" },
-  { "{\"prompt\":\"{history}\",\"separator\":\"\",\"history\":1,\"thinking\":\"none\",\"pauses\":0,\"more\":1}", "exactly the keys" },
+  { "{\"prompt\":\"{history}\",\"separator\":\"\",\"history\":1,\"thinking\":\"none\",\"pauses\":0,\"more\":1}",
+    "exactly the keys" },
   { "{\"prompt\":", "JSON" },
 };
 

@@ -72,19 +72,19 @@ spell (void)
       if (token >= THINK)
         g_string_append (text, names[token - THINK]);
       else
-        g_string_append_c (text, (char) (token + '!'));
+        g_string_append_c (text, (char)(token + '!'));
       g_string_append (text, g_array_index (example.loss, guint8, i) ? "! " : " ");
     }
   return g_string_free (g_steal_pointer (&text), FALSE);
 }
 
-#define assert_example(sft, index, wanted)                                                                                 \
-  do                                                                                                                       \
-    {                                                                                                                      \
-      ck_assert (pr_sft_example (sft, 0, index, &example, NULL));                                                          \
-      g_autofree char *found_ = spell ();                                                                                  \
-      ck_assert_str_eq (found_, wanted);                                                                                   \
-    }                                                                                                                      \
+#define assert_example(sft, index, wanted)                                                                             \
+  do                                                                                                                   \
+    {                                                                                                                  \
+      ck_assert (pr_sft_example (sft, 0, index, &example, NULL));                                                      \
+      g_autofree char *found_ = spell ();                                                                              \
+      ck_assert_str_eq (found_, wanted);                                                                               \
+    }                                                                                                                  \
   while (0)
 
 /* Users 0 and 1 train nothing.  User 2: items 2 0 [1 2 held out]; user 3: 0 1 2 0 1 2 0 [1 2 held out]. */
@@ -100,7 +100,8 @@ END_TEST
 
 START_TEST (pauses_stand_before_the_target)
 {
-  g_autoptr (PrSft) sft = make ("U{history}.", 2, PR_TARGETS_LAST, 3, NULL), none = make ("U{history}", 2, PR_TARGETS_LAST, 0, NULL);
+  g_autoptr (PrSft) sft = make ("U{history}.", 2, PR_TARGETS_LAST, 3, NULL),
+                    none = make ("U{history}", 2, PR_TARGETS_LAST, 0, NULL);
 
   assert_example (sft, 1, "U a0 b1 a2 b1 . <think> P P P </think> a0! b0! ");
   assert_example (none, 0, "U a2 b1 <think> </think> a0! b0! ");
@@ -160,11 +161,11 @@ START_TEST (windows_cover_every_target_once)
             gint64 seen = 0;
 
             ck_assert (pr_sft_example (sft, 0, i, &example, NULL));
-            longest = MAX (longest, (gint64) example.tokens->len / 2);
+            longest = MAX (longest, (gint64)example.tokens->len / 2);
             for (guint t = 0; t < example.tokens->len; t += 2, seen++)
               {
                 gboolean loss = g_array_index (example.loss, guint8, t);
-                gint32 item = (gint32) ((targets + 1) % 3), a = item == 2 ? A2 : A0;
+                gint32 item = (gint32)((targets + 1) % 3), a = item == 2 ? A2 : A0;
 
                 ck_assert_int_eq (loss, g_array_index (example.loss, guint8, t + 1));
                 if (!loss)

@@ -1,0 +1,141 @@
+/* stage-harness.h - run one stage of the build tree on folders of a test, the way the runtime does. */
+#ifndef STAGE_HARNESS_H
+#define STAGE_HARNESS_H
+
+#include "pr-check.h"
+
+#include "runtime/loader.h"
+#include "runtime/params.h"
+#include "runtime/stage-run.h"
+
+/* What came of it; everything is owned and lives in `dir`. */
+typedef struct
+{
+  char *dir; /* one folder for each output slot */
+  PrRecord *record;
+} StageResult;
+
+static inline void
+stage_result_clear (StageResult *result)
+{
+  if (result->dir != NULL)
+    pr_check_rmdir (result->dir);
+  g_clear_pointer (&result->dir, g_free);
+  g_clear_pointer (&result->record, pr_record_free);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (StageResult, stage_result_clear)
+
+/* The stage of plugin NAME (plugins/NAME of the build tree). */
+static inline const PrStageEntry *
+harness_stage (PrRegistry *registry, const char *name)
+{
+  const char *build = g_getenv ("PR_BUILD_DIR");
+  g_autofree char *path = g_strdup_printf ("%s/plugins/%s/.libs/%s.so", build != NULL ? build : ".", name, name);
+  GError *error = NULL;
+
+  if (pr_registry_find (registry, name) == NULL)
+    ck_assert_msg (pr_registry_load (registry, path, &error), "%s", error ? error->message : "");
+  return pr_registry_find (registry, name);
+}
+
+/* "key=value key=value" into VALUES (borrowing from PARTS). */
+static inline gsize
+harness_values (char **parts, PrParamValue *values)
+{
+  gsize n = 0;
+
+  for (; parts[n] != NULL && parts[n][0] != '\0'; n++)
+    {
+      char *equals = strchr (parts[n], '=');
+
+      ck_assert_ptr_nonnull (equals);
+      *equals = '\0';
+      for (char *c = equals + 1; *c != '\0'; c++)
+        *c = *c == '_' && c[1] == '_' ? (memmove (c + 1, c + 2, strlen (c + 1)), ' ') : *c; /* "__" is a blank */
+      values[n] = (PrParamValue){ parts[n], equals + 1, "test", "test", "/" };
+    }
+  return n;
+}
+
+/* Run NAME with parameters "key=value key=value" ("__" in a value is a blank) on input folders: pairs of slot and folder (NULL: left
+ * unconnected), up to a NULL slot.  ret_result may be cleared at any time. */
+static inline gboolean
+harness_run (PrRegistry *registry, const char *name, const char *settings, const char *const *inputs, guint64 seed,
+             StageResult *ret_result, GError **error)
+{
+  const PrStageEntry *entry = harness_stage (registry, name);
+  g_auto (GStrv) parts = g_strsplit (settings, " ", -1);
+  PrParamValue values[64];
+  gsize n = harness_values (parts, values);
+  g_autoptr (GPtrArray) complaints = g_ptr_array_new_with_free_func (g_free), nodes = g_ptr_array_new ();
+  g_autoptr (GHashTable) digests = pr_params_digests_new ();
+  PrParams params = { 0 };
+  PrEdge edges[8];
+  const char *dirs[8];
+  g_autofree char *scratch = pr_check_tmpdir ();
+  PrNode from = { .name = (char *) "upstream" }, node = { .name = (char *) name, .entry = entry, .edges = edges };
+  PrWatch watch = { 0 };
+  gboolean ok;
+
+  ck_assert_msg (pr_params_fill (entry->stage, values, n, "test", digests, complaints, &params), "%s",
+                 complaints->len > 0 ? (char *) complaints->pdata[0] : "");
+  for (gsize i = 0; i < entry->stage->n_slots; i++)
+    if (entry->stage->slots[i].direction == PR_SLOT_IN)
+      {
+        const char *dir = NULL;
+
+        for (gsize j = 0; inputs[j] != NULL; j += 2)
+          if (strcmp (inputs[j], entry->stage->slots[i].name) == 0)
+            dir = inputs[j + 1];
+        ck_assert (dir != NULL || entry->stage->slots[i].optional);
+        dirs[node.n_edges] = dir;
+        edges[node.n_edges++] = (PrEdge){ .slot = &entry->stage->slots[i], .from = dir != NULL ? &from : NULL };
+      }
+  node.params = params.params;
+  ret_result->dir = pr_check_tmpdir ();
+
+  PrStageRun call = { .node = &node, .seed = seed, .input_dirs = dirs, .dir = ret_result->dir, .scratch = scratch, .watch = &watch };
+  g_autoptr (PrDims) dims = NULL;
+
+  ok = (entry->stage->validate == NULL || entry->stage->validate (params.params, error))
+       && pr_stage_run (&call, NULL, &ret_result->record, &dims, error);
+  pr_params_clear (entry->stage, &params);
+  pr_check_rmdir (scratch);
+  return ok;
+}
+
+/* Folder of an output slot, to free. */
+static inline char *
+harness_output (const StageResult *result, const char *slot)
+{
+  return g_build_filename (result->dir, slot, NULL);
+}
+
+static inline double
+harness_metric (const StageResult *result, const char *name)
+{
+  for (guint i = 0; i < result->record->metrics->len; i++)
+    {
+      const PrRecordMetric *metric = result->record->metrics->pdata[i];
+
+      if (strcmp (metric->name, name) == 0)
+        return metric->value;
+    }
+  ck_abort_msg ("no metric '%s'", name);
+}
+
+/* Values of a curve, borrowed; NULL if there is none. */
+static inline const GArray *
+harness_curve (const StageResult *result, const char *series)
+{
+  for (guint i = 0; i < result->record->curves->len; i++)
+    {
+      const PrRecordCurve *curve = result->record->curves->pdata[i];
+
+      if (strcmp (curve->series, series) == 0)
+        return curve->values;
+    }
+  return NULL;
+}
+
+#endif
