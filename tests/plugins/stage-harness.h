@@ -57,8 +57,8 @@ harness_values (char **parts, PrParamValue *values)
   return n;
 }
 
-/* Run NAME with parameters "key=value key=value" ("__" in a value is a blank) on input folders: pairs of slot and folder (NULL: left
- * unconnected), up to a NULL slot.  ret_result may be cleared at any time. */
+/* Run NAME with parameters "key=value key=value" ("__" in a value is a blank) on input folders: pairs of slot and
+ * folder (NULL: left unconnected), up to a NULL slot.  ret_result may be cleared at any time. */
 static inline gboolean
 harness_run (PrRegistry *registry, const char *name, const char *settings, const char *const *inputs, guint64 seed,
              StageResult *ret_result, GError **error)
@@ -73,12 +73,12 @@ harness_run (PrRegistry *registry, const char *name, const char *settings, const
   PrEdge edges[8];
   const char *dirs[8];
   g_autofree char *scratch = pr_check_tmpdir ();
-  PrNode from = { .name = (char *) "upstream" }, node = { .name = (char *) name, .entry = entry, .edges = edges };
+  PrNode from = { .name = (char *)"upstream" }, node = { .name = (char *)name, .entry = entry, .edges = edges };
   PrWatch watch = { 0 };
   gboolean ok;
 
   ck_assert_msg (pr_params_fill (entry->stage, values, n, "test", digests, complaints, &params), "%s",
-                 complaints->len > 0 ? (char *) complaints->pdata[0] : "");
+                 complaints->len > 0 ? (char *)complaints->pdata[0] : "");
   for (gsize i = 0; i < entry->stage->n_slots; i++)
     if (entry->stage->slots[i].direction == PR_SLOT_IN)
       {
@@ -94,7 +94,9 @@ harness_run (PrRegistry *registry, const char *name, const char *settings, const
   node.params = params.params;
   ret_result->dir = pr_check_tmpdir ();
 
-  PrStageRun call = { .node = &node, .seed = seed, .input_dirs = dirs, .dir = ret_result->dir, .scratch = scratch, .watch = &watch };
+  PrStageRun call = {
+    .node = &node, .seed = seed, .input_dirs = dirs, .dir = ret_result->dir, .scratch = scratch, .watch = &watch
+  };
   g_autoptr (PrDims) dims = NULL;
 
   ok = (entry->stage->validate == NULL || entry->stage->validate (params.params, error))
