@@ -169,6 +169,19 @@ pr_cpu_attention_backward (const PrAttentionShape *shape, const gint32 *offsets,
     }
 }
 
+/* y [n] += a x [n], four at a time, which needs no kernel. */
+static void
+add_scaled (gint64 n, float a, const float *x, float *y)
+{
+  typedef float Four __attribute__ ((vector_size (16), aligned (4), may_alias));
+  gint64 i = 0;
+
+  for (; i + 4 <= n; i += 4)
+    *(Four *) (y + i) += *(const Four *) (x + i) * a;
+  for (; i < n; i++)
+    y[i] += a * x[i];
+}
+
 /* Own rows of each query: few, so plain dot products; row n_prefix + t of the scores is everybody's t-th. */
 static void
 suffix_scores (const PrCpuKernels *cpu, const PrAttentionShape *shape, const PrCachedAttention *c, gint64 kv, gint64 group,
@@ -199,12 +212,7 @@ suffix_values (const PrAttentionShape *shape, const PrCachedAttention *c, gint64
         const float *value = c->suffix_v + c->suffix_rows[i * c->n_suffix + t] * shape->v_stride + kv * d;
 
         for (gint64 g = 0; g < group; g++)
-          {
-            float p = scores[(c->n_prefix + t) * width + i * group + g];
-
-            for (gint64 e = 0; e < d; e++)
-              o[(i * group + g) * dp + e] += p * value[e];
-          }
+          add_scaled (d, scores[(c->n_prefix + t) * width + i * group + g], value, o + (i * group + g) * dp);
       }
 }
 
@@ -222,18 +230,16 @@ pr_cpu_attention_cached (const PrAttentionShape *shape, const PrCachedAttention 
   memset (scores + c->n_prefix * width, 0, (gsize) (c->n_suffix * width) * sizeof (float));
   for (gint64 kv = 0; kv < shape->kv_heads; kv++)
     {
-      for (gint64 e = 0; e < d; e++)
-        for (gint64 j = 0; j < width; j++)
-          qt[e * width + j]
-            = j < wide ? scale * c->q[j / group * shape->q_stride + (kv * group + j % group) * d + e] : 0.0f;
+      for (gint64 i = 0; i < c->n_queries; i++)
+        cpu->pack (group, d, scale, c->q + i * shape->q_stride + kv * group * d, d, o + i * group * dp, dp);
+      cpu->transpose (wide, d, o, dp, qt, width);
       cpu->block (c->n_prefix, width, d, c->prefix_k + kv * d, shape->k_stride, 1, qt, width, FALSE, scores, width);
       suffix_scores (cpu, shape, c, kv, group, scale, scores, width);
       cpu->softmax_columns (n, width, scores);
       cpu->pack (c->n_prefix, d, 1, c->prefix_v + kv * d, shape->v_stride, vp, dp);
       cpu->block (wide, dp, c->n_prefix, scores, 1, width, vp, dp, FALSE, o, dp);
       suffix_values (shape, c, kv, group, scores, width, o, dp);
-      for (gint64 j = 0; j < wide; j++)
-        memcpy (c->out + j / group * shape->out_stride + (kv * group + j % group) * d, o + j * dp,
-                (gsize) d * sizeof (float));
+      for (gint64 i = 0; i < c->n_queries; i++)
+        unpack (group, d, o + i * group * dp, dp, c->out + i * shape->out_stride + kv * group * d, d);
     }
 }
