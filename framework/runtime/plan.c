@@ -2,6 +2,7 @@
 
 #include "runtime/plan.h"
 
+#include <gio/gio.h>
 #include <math.h>
 #include <string.h>
 
@@ -99,6 +100,12 @@ pr_stage_check_result (const PrStageEntry *entry, const char *node_name, const c
     return TRUE;
   if (ok == FALSE && raised != NULL)
     {
+      /* GLib's file functions have codes of their own; for the program they are all the machine's. */
+      if (raised->domain == G_FILE_ERROR || raised->domain == G_IO_ERROR)
+        {
+          raised->domain = PR_ERROR;
+          raised->code = PR_ERROR_IO;
+        }
       g_propagate_prefixed_error (error, raised, "stage '%s': ", node_name);
       return FALSE;
     }

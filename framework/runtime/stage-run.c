@@ -218,6 +218,19 @@ make_outputs (PrRun *run, GError **error)
   return TRUE;
 }
 
+/* Success without a file in an output is no success: whoever reads the artifact would find nothing. */
+static void
+check_outputs (PrRun *run)
+{
+  for (gsize i = 0; i < run->stage->n_slots; i++)
+    {
+      g_auto (GStrv) names = run->output_dirs[i] != NULL ? pr_folder_list (run->output_dirs[i], NULL) : NULL;
+
+      if (run->output_dirs[i] != NULL && (names == NULL || names[0] == NULL))
+        misuse (run, "run() left no file in output '%s'", run->stage->slots[i].name);
+    }
+}
+
 static gboolean
 call_stage (PrRun *run, const PrNodePlan *plan, GError **error)
 {
@@ -232,6 +245,7 @@ call_stage (PrRun *run, const PrNodePlan *plan, GError **error)
   if (!pr_stage_check_result (node->entry, node->name, "run", ok, raised, error))
     return FALSE;
   check_tables (run);
+  check_outputs (run);
   if (run->misuse != NULL)
     {
       g_set_error (error, PR_ERROR, PR_ERROR_PLUGIN, "stage '%s': plugin '%s' broke the contract: %s", node->name,

@@ -138,8 +138,11 @@ END_TEST
 START_TEST (results_are_checked)
 {
   const PrStageEntry *entry = pr_registry_find (registry, "source");
-  g_autoptr (GError) error = NULL;
+  g_autoptr (GError) error = NULL, file_error = NULL;
 
+  ck_assert (!pr_stage_check_result (entry, "x", "run", FALSE, g_error_new (G_FILE_ERROR, G_FILE_ERROR_NOSPC, "full"),
+                                     &file_error));
+  ck_assert_pr_error (file_error, PR_ERROR_IO, "stage 'x': full");
   ck_assert (pr_stage_check_result (entry, "x", "run", TRUE, NULL, &error));
   ck_assert_ptr_null (error);
   ck_assert (!pr_stage_check_result (entry, "x", "run", FALSE, g_error_new (PR_ERROR, PR_ERROR_NUMERIC, "loss is NaN"),
