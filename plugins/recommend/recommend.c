@@ -77,27 +77,33 @@ recommend_validate (const void *params_, GError **error)
   return TRUE;
 }
 
+/* Nobody knows the lengths of prompts before the data are read. */
+#define PROMPT_GUESS 128
+
 static gboolean
 recommend_plan (const void *params_, PrPlan *plan, GError **error)
 {
   const Params *p = params_;
-  gint64 n_users = pr_plan_input_dim (plan, "dataset", "n_users");
-  gint64 n_params = pr_plan_input_dim (plan, "lm", "n_params");
-  guint64 bytes = 64 << 20;
+  gint64 n_users = pr_plan_input_dim (plan, "dataset", "n_users"), levels = pr_plan_input_dim (plan, "sids", "levels");
+  PrBeamParams search = { p->beams, (PrNormalise)p->normalise, p->users_at_once };
+  PrLmConfig config;
 
   (void)error;
   pr_plan_set_dim (plan, "ranking", "n_users", n_users);
   pr_plan_set_dim (plan, "ranking", "k", p->top_k);
-  if (n_params > 0)
+  if (!pr_plan_input_lm (plan, "lm", &config, NULL))
+    return TRUE;
+  levels = levels > 0 ? levels : 4;
+  pr_plan_set_memory (plan,
+                      (guint64)pr_lm_config_n_params (&config) * sizeof (float)
+                          + pr_beam_search_bytes (&config, &search, (gint32)levels, PROMPT_GUESS, pr_threads_get ()));
+  if (n_users > 0)
     {
-      gint64 asked = p->max_users > 0 && n_users > 0 ? MIN (n_users, p->max_users) : n_users;
+      double rows = PROMPT_GUESS + (double)((levels - 1) * p->beams);
 
-      bytes += (guint64)n_params * sizeof (float);
-      /* A prompt of 128 tokens and three decode steps of all beams: the sizes are not known before the data are. */
-      if (asked > 0)
-        pr_plan_set_flops (plan, 2.0 * (double)n_params * (double)asked * (128.0 + 3.0 * (double)p->beams));
+      n_users = p->max_users > 0 ? MIN (n_users, p->max_users) : n_users;
+      pr_plan_set_flops (plan, (double)n_users * rows * pr_lm_config_token_flops (&config, PROMPT_GUESS));
     }
-  pr_plan_set_memory (plan, bytes);
   return TRUE;
 }
 
