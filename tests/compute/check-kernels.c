@@ -209,10 +209,10 @@ check_dropout (const PrCpuKernels *k, gint64 n)
 START_TEST (dropout) { on_all (check_dropout); }
 END_TEST
 
-/* The share that is kept, and its mean. */
+/* The share that is kept, and its mean; enough draws to meet the threshold itself. */
 START_TEST (dropout_keeps_the_mean)
 {
-  const gint64 n = 1 << 16;
+  const gint64 n = 1 << 20;
   g_autofree float *x = draw (n, 1, 1, 0), *y = draw (n, 1, 0, 0);
   PrDropout d = { 0.3f, pr_rng_new (1, "dropout"), 1, 0 };
   double sum = 0;
@@ -226,6 +226,8 @@ START_TEST (dropout_keeps_the_mean)
     }
   ck_assert_double_eq_tol (sum / (double) n, 1, 0.02);
   ck_assert_double_eq_tol ((double) kept / (double) n, 0.7, 0.01);
+  pr_cpu_plain.dropout (&d, 64, n / 64, 0, x, NULL, x);
+  ck_assert_mem_eq (x, y, sizeof (float) * (gsize) n);
 }
 END_TEST
 
@@ -312,6 +314,27 @@ check_pack (const PrCpuKernels *k, gint64 n)
 START_TEST (pack) { on_all (check_pack); }
 END_TEST
 
+/* e^x over all that single precision holds, to 4 units in the last place. */
+static void
+check_exponential (const PrCpuKernels *k, gint64 n)
+{
+  gint64 padded = (n + 15) / 16 * 16;
+  g_autofree float *p = draw (padded, 1, 0, 1), *ds = draw (padded, 2, 0, 1);
+
+  for (gint64 i = 0; i < n; i++)
+    p[i] = 88.0f - 175.0f * (float) i / (float) n;
+  k->softmax_backward (n, padded, 0, 0, p, ds);
+  for (gint64 i = 0; i < n; i++)
+    {
+      double expected = exp ((double) (88.0f - 175.0f * (float) i / (float) n));
+
+      ck_assert_double_le (fabs (p[i] - expected), 5e-7 * expected);
+    }
+}
+
+START_TEST (exponential) { on_all (check_exponential); }
+END_TEST
+
 /* A NaN or an infinity must reach the loss, where the trainer looks for it. */
 static void
 check_poison (const PrCpuKernels *k, gint64 n)
@@ -356,6 +379,7 @@ main (void)
   tcase_add_test (tc, attention_pieces);
   tcase_add_test (tc, block);
   tcase_add_test (tc, pack);
+  tcase_add_test (tc, exponential);
   tcase_add_test (tc, poison_spreads);
   suite_add_tcase (suite, tc);
   return pr_check_main (suite);
