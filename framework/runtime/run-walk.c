@@ -1,0 +1,245 @@
+#include "config.h"
+
+#include "runtime/run-walk.h"
+
+#include "results/results.h"
+#include "runtime/provenance.h"
+#include "runtime/stage-run.h"
+
+#include <pauserec/error.h>
+#include <string.h>
+
+#define RANKING_TYPE "ranking/1"
+
+static void
+free_entry (gpointer entry)
+{
+  pr_entry_free (entry);
+}
+
+void
+pr_walk_init (PrWalk *walk, const PrExperiment *experiment, PrStore *store, const char *out_dir)
+{
+  *walk = (PrWalk) { .experiment = experiment, .store = store, .out_dir = out_dir };
+  walk->entries = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, free_entry);
+  walk->failed = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+}
+
+void
+pr_walk_clear (PrWalk *walk)
+{
+  g_hash_table_unref (walk->entries);
+  g_hash_table_unref (walk->failed);
+}
+
+char *
+pr_walk_run_name (const PrRunSpec *run, const char *run_key)
+{
+  g_autoptr (GString) name = g_string_new ("");
+
+  for (const char *c = run->arm; *c != '\0'; c++)
+    if (g_ascii_isalnum (*c) || strchr ("._=-", *c) != NULL)
+      g_string_append_c (name, *c);
+    else if (*c != ']')
+      g_string_append_c (name, '-');
+  g_string_append_printf (name, "-s%" G_GUINT64_FORMAT "-%.8s", run->seed, run_key);
+  return g_string_free (g_steal_pointer (&name), FALSE);
+}
+
+const char *
+pr_walk_failed_stage (const PrWalk *walk, const PrRunSpec *run, const PrRunKeys *keys)
+{
+  for (guint i = 0; i < run->nodes->len; i++)
+    {
+      const PrNode *node = g_ptr_array_index (run->nodes, i);
+
+      if (g_hash_table_contains (walk->failed, pr_run_keys_get (keys, node)))
+        return node->name;
+    }
+  return NULL;
+}
+
+static const PrEntry *
+entry_of (const PrWalk *walk, const PrRunKeys *keys, const PrNode *node)
+{
+  return g_hash_table_lookup (walk->entries, pr_run_keys_get (keys, node));
+}
+
+/* One folder an edge, NULL where it is unconnected; to free with free_dirs(). */
+static char **
+input_dirs (const PrWalk *walk, const PrRunKeys *keys, const PrNode *node)
+{
+  char **dirs = g_new0 (char *, node->n_edges + 1);
+
+  for (gsize i = 0; i < node->n_edges; i++)
+    if (node->edges[i].from != NULL)
+      dirs[i] = g_build_filename (entry_of (walk, keys, node->edges[i].from)->dir, node->edges[i].from_slot->name, NULL);
+  return dirs;
+}
+
+static void
+free_dirs (char **dirs, gsize n)
+{
+  for (gsize i = 0; i < n; i++)
+    g_free (dirs[i]);
+  g_free (dirs);
+}
+
+/* Run the stage into build->dir; the record is saved there. */
+static gboolean
+run_stage (const PrWalk *walk, const PrRunSpec *run, const PrRunKeys *keys, const PrNode *node, const PrBuild *build,
+           const PrWatch *watch, PrDims **ret_dims, double *ret_seconds, GError **error)
+{
+  PrStoreView view = { walk->store, keys };
+  g_autoptr (PrRunPlan) plan = pr_run_plan_new (run, pr_store_view_cached, &view, error);
+  g_autoptr (PrRecord) record = NULL;
+  char **dirs;
+  PrStageRun call = { .node = node, .seed = pr_node_seed (node, run), .dir = build->dir, .scratch = build->scratch,
+                      .watch = watch };
+  gboolean ok;
+
+  if (plan == NULL)
+    return FALSE;
+  dirs = input_dirs (walk, keys, node);
+  call.input_dirs = (const char *const *) dirs;
+  ok = pr_stage_run (&call, pr_run_plan_find (plan, node), &record, ret_dims, error)
+       && pr_record_save (record, build->dir, error);
+  free_dirs (dirs, node->n_edges);
+  if (ok)
+    *ret_seconds = record->wall_seconds;
+  return ok;
+}
+
+static PrEntry *
+compute (const PrWalk *walk, const PrRunSpec *run, const PrRunKeys *keys, const PrNode *node, PrBuild *build, PrWatch *watch,
+         GError **error)
+{
+  g_autoptr (PrDims) dims = NULL;
+  GError *raised = NULL;
+  PrEntry *entry;
+
+  pr_watch_emit (watch, PR_EVENT_STAGE_BEGIN, NULL);
+  if (!run_stage (walk, run, keys, node, build, watch, &dims, &watch->now.seconds, error))
+    {
+      pr_store_abort (build);
+      return NULL;
+    }
+  entry = pr_store_commit (walk->store, build, node->entry->stage, pr_run_keys_identity (keys, node), dims, &raised);
+  if (entry == NULL)
+    g_propagate_prefixed_error (error, raised, "stage '%s': ", node->name);
+  else
+    pr_watch_emit (watch, PR_EVENT_STAGE_END, NULL);
+  return entry;
+}
+
+static gboolean
+do_node (PrWalk *walk, const PrRunSpec *run, const PrRunKeys *keys, const PrNode *node, PrWatch *watch, GError **error)
+{
+  const char *key = pr_run_keys_get (keys, node);
+  PrEntry *entry = NULL;
+  PrBuild *build;
+  GError *raised = NULL;
+
+  if (pr_watch_cancelled (watch))
+    {
+      g_set_error (error, PR_ERROR, PR_ERROR_CANCELLED, "cancelled before stage '%s'", node->name);
+      return FALSE;
+    }
+  if (g_hash_table_contains (walk->entries, key))
+    return TRUE;
+  build = pr_store_acquire (walk->store, key, watch, &entry, &raised);
+  if (raised != NULL)
+    {
+      g_propagate_prefixed_error (error, raised, "stage '%s': ", node->name);
+      return FALSE;
+    }
+  if (build == NULL)
+    {
+      walk->n_cached++;
+      pr_watch_emit (watch, PR_EVENT_STAGE_CACHED, NULL);
+    }
+  else
+    {
+      entry = compute (walk, run, keys, node, build, watch, error);
+      if (entry == NULL)
+        return FALSE;
+      walk->n_computed++;
+    }
+  g_hash_table_insert (walk->entries, g_strdup (key), entry);
+  return TRUE;
+}
+
+/* Results ---------------------------------------------------------------------------------------------------------- */
+
+/* The folder of the last ranking of the pipeline, to free; NULL if there is none. */
+static char *
+find_ranking (const PrWalk *walk, const PrRunSpec *run, const PrRunKeys *keys)
+{
+  for (guint i = run->nodes->len; i-- > 0;)
+    {
+      const PrNode *node = g_ptr_array_index (run->nodes, i);
+      const PrStage *stage = node->entry->stage;
+
+      for (gsize j = 0; j < stage->n_slots; j++)
+        if (stage->slots[j].direction == PR_SLOT_OUT && strcmp (stage->slots[j].type, RANKING_TYPE) == 0)
+          return g_build_filename (entry_of (walk, keys, node)->dir, stage->slots[j].name, NULL);
+    }
+  return NULL;
+}
+
+static void
+free_record (gpointer record)
+{
+  pr_record_free (record);
+}
+
+static gboolean
+write_result (const PrWalk *walk, const PrRunSpec *run, const PrRunKeys *keys, const char *path, GError **error)
+{
+  const PrExperiment *experiment = walk->experiment;
+  g_autofree char *run_key = pr_run_keys_run (keys, experiment->name, run), *ranking = find_ranking (walk, run, keys);
+  g_autofree PrStageResult *stages = g_new0 (PrStageResult, run->nodes->len);
+  g_autoptr (GPtrArray) records = g_ptr_array_new_with_free_func (free_record);
+  json_t *provenance;
+  PrRunResult result = { .experiment = experiment->name, .arm = run->arm, .manifest = experiment->text, .run_key = run_key,
+                         .seed = run->seed, .stages = stages, .n_stages = run->nodes->len, .ranking_dir = ranking };
+  gboolean ok;
+
+  for (guint i = 0; i < run->nodes->len; i++)
+    {
+      const PrNode *node = g_ptr_array_index (run->nodes, i);
+      PrRecord *record = pr_record_load (entry_of (walk, keys, node)->dir, error);
+
+      if (record == NULL)
+        return FALSE;
+      g_ptr_array_add (records, record);
+      stages[i] = (PrStageResult) { node->name, pr_run_keys_get (keys, node), record };
+    }
+  provenance = pr_provenance_new (experiment, run, keys);
+  result.provenance = provenance;
+  ok = pr_results_write_run (&result, path, error);
+  json_decref (provenance);
+  return ok;
+}
+
+gboolean
+pr_walk_run (PrWalk *walk, const PrRunSpec *run, const PrRunKeys *keys, PrWatch *watch, const char *path, GError **error)
+{
+  for (guint i = 0; i < run->nodes->len; i++)
+    {
+      const PrNode *node = g_ptr_array_index (run->nodes, i);
+      GError *raised = NULL;
+
+      watch->now.node = i + 1;
+      watch->now.stage = node->name;
+      watch->now.key = pr_run_keys_get (keys, node);
+      if (do_node (walk, run, keys, node, watch, &raised))
+        continue;
+      if (!g_error_matches (raised, PR_ERROR, PR_ERROR_CANCELLED))
+        g_hash_table_add (walk->failed, g_strdup (watch->now.key));
+      g_propagate_error (error, raised);
+      return FALSE;
+    }
+  watch->now.stage = watch->now.key = NULL;
+  return write_result (walk, run, keys, path, error);
+}
