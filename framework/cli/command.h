@@ -19,6 +19,7 @@ typedef struct
 extern const PrCommand pr_command_inspect;
 extern const PrCommand pr_command_check;
 extern const PrCommand pr_command_plan;
+extern const PrCommand pr_command_run;
 extern const PrCommand pr_command_compare;
 extern const PrCommand pr_command_bench;
 
@@ -53,6 +54,9 @@ char **pr_options_parse (const PrCommand *command, int argc, char **argv, PrOpti
 
 /* Work with as many threads as --threads says, by default one a core. */
 void pr_options_set_threads (const PrOptions *options);
+
+/* --store, otherwise $PAUSEREC_STORE, otherwise `pauserec-store`.  Borrowed. */
+const char *pr_options_store (const PrOptions *options);
 
 /* The plugins of the default folder and of every --plugin-path. */
 PrRegistry *pr_options_load_registry (const PrOptions *options, GError **error);

@@ -14,6 +14,7 @@ static const PrCommand *const commands[] = {
   &pr_command_inspect,
   &pr_command_check,
   &pr_command_plan,
+  &pr_command_run,
   &pr_command_compare,
   &pr_command_bench,
 };

@@ -34,9 +34,9 @@ add_shared (GOptionContext *context, PrOptionsFlags flags, PrOptions *options)
       { "threads", 'j', 0, G_OPTION_ARG_INT, &options->threads, "Threads (default: one a core)", "N" } },
     { PR_OPTIONS_STORE,
       { "store", 0, 0, G_OPTION_ARG_FILENAME, &options->store,
-        "Where stages keep their outputs (default: pauserec-store)", "DIR" } },
+        "Where stages keep their outputs (default: $PAUSEREC_STORE or pauserec-store)", "DIR" } },
     { PR_OPTIONS_OUT,
-      { "out", 0, 0, G_OPTION_ARG_FILENAME, &options->out, "Where results go (default: pauserec-results)", "DIR" } },
+      { "out", 0, 0, G_OPTION_ARG_FILENAME, &options->out, "Where results go (default: pauserec-results/NAME)", "DIR" } },
     { PR_OPTIONS_PLUGINS | PR_OPTIONS_MANIFEST,
       { "plugin-path", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options->plugin_path,
         "Load the plugins of DIR too; may be repeated", "DIR" } },
@@ -122,6 +122,14 @@ void
 pr_options_set_threads (const PrOptions *options)
 {
   pr_threads_set (options->threads > 0 ? (guint)options->threads : g_get_num_processors ());
+}
+
+const char *
+pr_options_store (const PrOptions *options)
+{
+  const char *store = options->store != NULL ? options->store : g_getenv ("PAUSEREC_STORE");
+
+  return store != NULL && store[0] != '\0' ? store : "pauserec-store";
 }
 
 static gboolean

@@ -151,7 +151,7 @@ plan_experiment (const PrOptions *options, const PrExperiment *experiment, doubl
 {
   g_autoptr (GError) raised = NULL;
   g_autoptr (PrStore) store =
-      pr_store_open_readonly (options->store != NULL ? options->store : "pauserec-store", &raised);
+      pr_store_open_readonly (pr_options_store (options), &raised);
   g_autoptr (GHashTable) listed = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   Totals totals = { .store = store, .listed = listed };
 

@@ -43,6 +43,8 @@ pr_progress_duration (double seconds)
 {
   guint64 whole = seconds > 0 ? (guint64) (seconds + 0.5) : 0;
 
+  if (seconds < 9.95)
+    return g_strdup_printf ("%.1f s", MAX (seconds, 0));
   if (whole >= 3600)
     return g_strdup_printf ("%" G_GUINT64_FORMAT ":%02u:%02u", whole / 3600, (guint) (whole / 60 % 60), (guint) (whole % 60));
   return g_strdup_printf ("%u:%02u", (guint) (whole / 60), (guint) (whole % 60));

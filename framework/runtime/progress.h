@@ -15,7 +15,7 @@ void pr_pace_event (PrPace *pace, const PrEvent *event, gint64 now);
 /* Seconds that the rest of the stage should take; negative: cannot say yet. */
 double pr_pace_remaining (const PrPace *pace, const PrEvent *event, gint64 now);
 
-/* "1:02:03", "4:05"; to free. */
+/* "1:02:03", "4:05", "0.3 s"; to free. */
 char *pr_progress_duration (double seconds);
 /* The event as one line of at most COLUMNS characters (0: any), to free; NULL if this kind needs none.  BAR: with a bar. */
 char *pr_progress_text (const PrEvent *event, const PrPace *pace, gint64 now, gboolean bar, guint columns);

@@ -6,6 +6,7 @@
 #include "runtime/stage-run.h"
 
 #include <math.h>
+#include <pauserec/io.h>
 #include <pauserec/run.h>
 
 static const PrSlotSpec slots[] = {
@@ -68,6 +69,7 @@ static gboolean
 good (const void *params, PrRun *run, GError **error)
 {
   const float users[] = { 1, 0, NAN, 0 }, nobody[] = { NAN };
+  g_autofree char *file = g_build_filename (pr_run_output_dir (run, "out"), "x", NULL);
 
   (void) params;
   ck_assert_str_eq (pr_run_input_dir (run, "in"), "/somewhere/in");
@@ -76,6 +78,7 @@ good (const void *params, PrRun *run, GError **error)
   ck_assert_str_eq (pr_run_scratch_dir (run), "/scratch");
   ck_assert_str_eq (pr_run_stage_name (run), "node");
   ck_assert_uint_eq (pr_run_seed (run), 77);
+  ck_assert (pr_file_write (file, "x", 1, error));
   pr_run_set_dim (run, "out", "n_documents", 3);
   pr_run_metric (run, "loss", 0.5);
   pr_run_user_metric (run, "hit_10", users, 4);
@@ -139,7 +142,7 @@ static gboolean
 fails_abroad (const void *params, PrRun *run, GError **error)
 {
   (void) params, (void) run;
-  g_set_error (error, G_FILE_ERROR, G_FILE_ERROR_NOENT, "foreign");
+  g_set_error (error, G_KEY_FILE_ERROR, G_KEY_FILE_ERROR_PARSE, "foreign");
   return FALSE;
 }
 
@@ -165,7 +168,7 @@ START_TEST (errors_are_the_stages_own)
   ck_assert_pr_error (error, PR_ERROR_PLUGIN, "yet set an error");
   g_clear_error (&error);
   ck_assert (!run_it (fails_abroad, NULL, NULL, NULL, &error));
-  ck_assert (g_error_matches (error, G_FILE_ERROR, G_FILE_ERROR_NOENT));
+  ck_assert (g_error_matches (error, G_KEY_FILE_ERROR, G_KEY_FILE_ERROR_PARSE));
   ck_assert_str_eq (error->message, "stage 'node': foreign");
 }
 END_TEST
