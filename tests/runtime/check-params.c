@@ -136,6 +136,7 @@ static const struct
   { "n", "99999999999999999999999", "want a whole number" },
   { "n", "1;2", "want a whole number" },
   { "x", "1.01", "want a number, -1 to 1" },
+  { "x", "-1.01", "want a number, -1 to 1" },
   { "x", "nan", "want a number" },
   { "x", "inf", "want a number" },
   { "x", "0x1p-1", "want a number" },
