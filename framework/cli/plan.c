@@ -136,7 +136,7 @@ print_totals (const Totals *totals, const PrExperiment *experiment)
   g_autofree char *memory = size_text (totals->memory), *has = size_text (machine);
   g_autofree char *work = flops_text (totals->flops), *time = time_text (totals->flops / totals->rate);
 
-  printf ("\n%u run%s of %u arm%s: %u stages to do, %u cached, %u shared with a run above\n", experiment->runs->len,
+  printf ("\n%u run%s of %u arm%s; stages: %u to do, %u cached, %u shared with a run above\n", experiment->runs->len,
           experiment->runs->len == 1 ? "" : "s", experiment->arms->len, experiment->arms->len == 1 ? "" : "s",
           totals->n_to_do, totals->n_cached, totals->n_shared);
   printf ("work: %s, about %s at %.3g GFLOP/s with %u thread%s (what a stage does not tell is not in it)\n", work, time,

@@ -81,6 +81,20 @@ for command in check plan; do
   expect 3 "$program" $command "$tmp/breaks.manifest" --plugin-path "$plugins"; err_has "failed and did not say why"
 done
 
+# A stage that breaks the contract while it runs leaves nothing that counts, and the rest of its plugin is none the worse.
+plugins breaks-run
+run=("$program" run "$tmp/breaks.manifest" --plugin-path "$plugins" --store "$tmp/store" --out "$tmp/results")
+printf '[stage breaks-run]\n[arm a]\npipeline = breaks-run\n' > "$tmp/breaks.manifest"
+for how in silent-failure lying-success unknown-output broken-promise no-output; do
+  expect 3 "${run[@]}" --set breaks-run.how=$how; err_has "stage 'breaks-run'"; err_has "breaks-run.so"
+  expect 0 "$program" plan "$tmp/breaks.manifest" --plugin-path "$plugins" --store "$tmp/store" --set breaks-run.how=$how
+  out_has "stages: 1 to do, 0 cached"
+done
+expect 0 "${run[@]}"
+expect 0 "$program" plan "$tmp/breaks.manifest" --plugin-path "$plugins" --store "$tmp/store"
+out_has "stages: 0 to do, 1 cached"
+expect 6 "${run[@]}" --store "/dev/null/store"; err_has "/dev/null/store"
+
 # the machine
 if test -c /dev/full; then
   "$program" --help > /dev/full 2> "$tmp/err"

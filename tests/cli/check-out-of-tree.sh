@@ -41,8 +41,12 @@ uses = synthetic-world
 n_users = 60
 n_items = 200
 [arm mine]
-pipeline = data; my-stage
+pipeline = data; my-stage; rank-metrics
 my-stage.k = 10
 END
 expect 0 "$program" check try.manifest --plugin-path . --plugin-path "$stages"; out_has "1 run of 1 arm, sound"
+expect 0 "$program" run try.manifest --plugin-path . --plugin-path "$stages" --store "$tmp/store" --out "$tmp/results"
+out_has "results.h5"
+expect 0 "$program" plan try.manifest --plugin-path . --plugin-path "$stages" --store "$tmp/store"
+out_has "stages: 0 to do, 3 cached"
 finish
