@@ -13,8 +13,8 @@ static void
 print_summary (const PrExperimentSummary *summary)
 {
   printf ("%u stage%s computed, %u cached; %u run%s done now, %u before", summary->n_computed,
-          summary->n_computed == 1 ? "" : "s", summary->n_cached, summary->n_written, summary->n_written == 1 ? "" : "s",
-          summary->n_done);
+          summary->n_computed == 1 ? "" : "s", summary->n_cached, summary->n_written,
+          summary->n_written == 1 ? "" : "s", summary->n_done);
   if (summary->n_failed > 0)
     printf (", %u failed", summary->n_failed);
   printf ("\n");
@@ -41,8 +41,8 @@ static gboolean
 run_experiment (const PrOptions *options, const PrExperiment *experiment, gboolean quiet, GError **error)
 {
   g_auto (PrExperimentSummary) summary = { 0 };
-  g_autofree char *out = options->out != NULL ? g_strdup (options->out)
-                                              : g_build_filename ("pauserec-results", experiment->name, NULL);
+  g_autofree char *out =
+      options->out != NULL ? g_strdup (options->out) : g_build_filename ("pauserec-results", experiment->name, NULL);
   PrScreen screen;
   PrWatch watch = { .cancel = pr_signals_install (), .event = pr_screen_event, .ctx = &screen };
   GError *raised = NULL, *unshown = NULL;
@@ -67,13 +67,12 @@ run (int argc, char **argv, GError **error)
     { "quiet", 'q', 0, G_OPTION_ARG_NONE, &quiet, "No progress, only results", NULL },
     G_OPTION_ENTRY_NULL,
   };
-  g_auto (GStrv) args
-    = pr_options_parse (&pr_command_run, argc, argv,
-                        PR_OPTIONS_MANIFEST | PR_OPTIONS_STORE | PR_OPTIONS_OUT | PR_OPTIONS_THREADS, &options, extra, 1, 1,
-                        error);
+  g_auto (GStrv) args = pr_options_parse (&pr_command_run, argc, argv,
+                                          PR_OPTIONS_MANIFEST | PR_OPTIONS_STORE | PR_OPTIONS_OUT | PR_OPTIONS_THREADS,
+                                          &options, extra, 1, 1, error);
   g_autoptr (PrRegistry) registry = args != NULL ? pr_options_load_registry (&options, error) : NULL;
-  g_autoptr (PrExperiment) experiment
-    = registry != NULL ? pr_options_load_experiment (&options, args[0], registry, error) : NULL;
+  g_autoptr (PrExperiment) experiment =
+      registry != NULL ? pr_options_load_experiment (&options, args[0], registry, error) : NULL;
 
   if (experiment == NULL)
     return FALSE;
@@ -85,8 +84,10 @@ const PrCommand pr_command_run = {
   .name = "run",
   .arguments = "FILE",
   .summary = "Run an experiment and compare its arms",
-  .description = "What is done is not done again: stages are kept in the store under what they depend on, and a run is done when its\n"
-                 "sealed result exists.  Interrupted or killed, the same command continues.  Ctrl-C stops at the next step,\n"
-                 "a second one at once.",
+  .description =
+      "What is done is not done again: stages are kept in the store under what they depend on, and a run is done when "
+      "its\n"
+      "sealed result exists.  Interrupted or killed, the same command continues.  Ctrl-C stops at the next step,\n"
+      "a second one at once.",
   .run = run,
 };

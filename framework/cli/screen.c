@@ -17,7 +17,7 @@ pr_screen_init (PrScreen *screen, gboolean quiet)
 {
   const char *term = g_getenv ("TERM");
 
-  *screen = (PrScreen) { .quiet = quiet };
+  *screen = (PrScreen){ .quiet = quiet };
   screen->terminal = isatty (STDERR_FILENO) && term != NULL && strcmp (term, "dumb") != 0;
 }
 

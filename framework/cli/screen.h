@@ -10,7 +10,7 @@ typedef struct
   gboolean terminal; /* can redraw a line */
   gboolean drawn;    /* a bar stands on the current line */
   PrPace pace;
-  gint64 last;       /* monotonic time of the last bar or line of a step */
+  gint64 last; /* monotonic time of the last bar or line of a step */
 } PrScreen;
 
 void pr_screen_init (PrScreen *screen, gboolean quiet);

@@ -15,7 +15,7 @@ on_signal (int number)
   static const char text[] = "\npauserec: stopping at the next step; once more to leave at once\n";
   ssize_t n G_GNUC_UNUSED;
 
-  (void) number;
+  (void)number;
   if (g_atomic_int_exchange (&cancelled, 1) != 0)
     _exit (EXIT_CANCELLED);
   n = write (STDERR_FILENO, text, sizeof text - 1);

@@ -4,9 +4,9 @@
 
 #include <glib.h>
 
-/* From now on the first SIGINT or SIGTERM sets what is returned; the second leaves at once with status 130.  Nothing is lost
- * then: what is half-written is never taken for whole.  A file that grows beyond a limit is an error of the write, not a
- * signal. */
+/* From now on the first SIGINT or SIGTERM sets what is returned; the second leaves at once with status 130.  Nothing is
+ * lost then: what is half-written is never taken for whole.  A file that grows beyond a limit is an error of the write,
+ * not a signal. */
 const gint *pr_signals_install (void);
 
 #endif

@@ -33,7 +33,7 @@ write_all (int fd, const char *data, gsize length)
 {
   while (length > 0)
     {
-      ssize_t n = write (fd, data, MIN (length, (gsize) 1 << 30));
+      ssize_t n = write (fd, data, MIN (length, (gsize)1 << 30));
 
       if (n < 0 && errno == EINTR)
         continue;
@@ -45,7 +45,7 @@ write_all (int fd, const char *data, gsize length)
           return FALSE;
         }
       data += n;
-      length -= (gsize) n;
+      length -= (gsize)n;
     }
   return TRUE;
 }
@@ -58,7 +58,7 @@ read_full (int fd, char *data, gsize length)
 
   while (done < length)
     {
-      ssize_t n = read (fd, data + done, MIN (length - done, (gsize) 1 << 30));
+      ssize_t n = read (fd, data + done, MIN (length - done, (gsize)1 << 30));
 
       if (n < 0 && errno == EINTR)
         continue;
@@ -66,9 +66,9 @@ read_full (int fd, char *data, gsize length)
         return -1;
       if (n == 0)
         break;
-      done += (gsize) n;
+      done += (gsize)n;
     }
-  return (gssize) done;
+  return (gssize)done;
 }
 
 /* A file system may accept a write and lose it; what counts is what can be read again. */
@@ -83,12 +83,12 @@ holds (const char *path, const PrFilePart *parts, gsize n_parts, GError **error)
   if (fd < 0)
     return pr_error_set_errno (error, errno, "cannot reopen", path);
   for (gsize i = 0; same && i < n_parts; i++)
-    for (gsize at = 0; same && at < parts[i].length; at += (gsize) n)
+    for (gsize at = 0; same && at < parts[i].length; at += (gsize)n)
       {
         gsize want = MIN (parts[i].length - at, READ_BACK_BYTES);
 
         n = read_full (fd, buffer, want);
-        same = n == (gssize) want && memcmp (buffer, (const char *) parts[i].data + at, want) == 0;
+        same = n == (gssize)want && memcmp (buffer, (const char *)parts[i].data + at, want) == 0;
       }
   same = same && read_full (fd, buffer, 1) == 0;
   close (fd);
@@ -167,9 +167,9 @@ pr_file_read (const char *path, gsize max, gsize *ret_length, GError **error)
   for (data = g_malloc (room); length <= max; room *= 2, data = g_realloc (data, room))
     {
       n = read_full (fd, data + length, room - length);
-      if (n < 0 || length + (gsize) n < room)
+      if (n < 0 || length + (gsize)n < room)
         break;
-      length += (gsize) n;
+      length += (gsize)n;
     }
   if (n < 0)
     pr_error_set_errno (error, errno, "cannot read", path);
@@ -177,11 +177,11 @@ pr_file_read (const char *path, gsize max, gsize *ret_length, GError **error)
   if (n < 0)
     return NULL;
   if (length < room)
-    length += (gsize) n;
+    length += (gsize)n;
   if (length > max)
     {
-      g_set_error (error, PR_ERROR, PR_ERROR_DATA, "%s: larger than the %" G_GSIZE_FORMAT " bytes that are allowed", path,
-                   max);
+      g_set_error (error, PR_ERROR, PR_ERROR_DATA, "%s: larger than the %" G_GSIZE_FORMAT " bytes that are allowed",
+                   path, max);
       return NULL;
     }
   data[length] = '\0';

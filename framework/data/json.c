@@ -5,7 +5,7 @@
 #include <pauserec/io.h>
 #include <string.h>
 
-#define JSON_MAX ((gsize) 256 << 20)
+#define JSON_MAX ((gsize)256 << 20)
 
 json_t *
 pr_json_parse (const char *text, gsize length, const char *where, GError **error)

@@ -58,7 +58,7 @@ refill_packed (PrLines *lines, GError **error)
   n = read_some (lines, lines->packed + lines->packed_end, lines->packed_room - lines->packed_end, error);
   if (n < 0)
     return FALSE;
-  lines->packed_end += (gsize) n;
+  lines->packed_end += (gsize)n;
   lines->eof = n == 0;
   return TRUE;
 }
@@ -82,7 +82,7 @@ next_member (PrLines *lines, GError **error)
       return FALSE;
   if (lines->packed_at == lines->packed_end)
     return TRUE;
-  p = (const guint8 *) lines->packed + lines->packed_at;
+  p = (const guint8 *)lines->packed + lines->packed_at;
   if (lines->packed_end - lines->packed_at < 2 || p[0] != 0x1f || p[1] != 0x8b)
     {
       damaged (lines, error, "garbage after the end of the compressed data");
@@ -109,8 +109,9 @@ unpack_some (PrLines *lines, char *data, gsize length, GError **error)
         return 0;
       if (lines->packed_at == lines->packed_end && !lines->eof && !refill_packed (lines, error))
         return -1;
-      result = g_converter_convert (lines->gunzip, lines->packed + lines->packed_at, lines->packed_end - lines->packed_at,
-                                    data, length, lines->eof ? G_CONVERTER_INPUT_AT_END : 0, &used, &made, &fault);
+      result =
+          g_converter_convert (lines->gunzip, lines->packed + lines->packed_at, lines->packed_end - lines->packed_at,
+                               data, length, lines->eof ? G_CONVERTER_INPUT_AT_END : 0, &used, &made, &fault);
       if (result == G_CONVERTER_ERROR)
         {
           gboolean hungry = g_error_matches (fault, G_IO_ERROR, G_IO_ERROR_PARTIAL_INPUT);
@@ -129,7 +130,7 @@ unpack_some (PrLines *lines, char *data, gsize length, GError **error)
       if (result == G_CONVERTER_FINISHED)
         lines->member_open = FALSE;
       if (made > 0)
-        return (gssize) made;
+        return (gssize)made;
     }
 }
 
@@ -156,7 +157,7 @@ refill (PrLines *lines, gssize *ret_n, GError **error)
     n = read_some (lines, lines->buffer + lines->end, lines->room - lines->end, error);
   if (n < 0)
     return FALSE;
-  lines->end += (gsize) n;
+  lines->end += (gsize)n;
   *ret_n = n;
   return TRUE;
 }
@@ -177,7 +178,7 @@ pr_lines_open (const char *path, GError **error)
   while (n > 0 && lines->end < 3)
     if (!refill (lines, &n, error))
       return NULL;
-  if (lines->end >= 2 && (guint8) lines->buffer[0] == 0x1f && (guint8) lines->buffer[1] == 0x8b)
+  if (lines->end >= 2 && (guint8)lines->buffer[0] == 0x1f && (guint8)lines->buffer[1] == 0x8b)
     {
       lines->gunzip = G_CONVERTER (g_zlib_decompressor_new (G_ZLIB_COMPRESSOR_FORMAT_GZIP));
       lines->packed_room = MAX (CHUNK_BYTES, lines->end);
@@ -248,7 +249,7 @@ checked (PrLines *lines, gsize start, gsize length, gsize *ret_length, GError **
   if (!g_utf8_validate_len (line, length, &bad))
     {
       pr_lines_error (lines, error, "not UTF-8 at byte %" G_GSIZE_FORMAT "; convert the file with iconv",
-                      (gsize) (bad - line) + 1);
+                      (gsize)(bad - line) + 1);
       return NULL;
     }
   line[length] = '\0';
@@ -269,9 +270,9 @@ pr_lines_next (PrLines *lines, gsize *ret_length, GError **error)
 
       if (lf != NULL)
         {
-          lines->at = (gsize) (lf - lines->buffer) + 1;
+          lines->at = (gsize)(lf - lines->buffer) + 1;
           lines->searched = 0;
-          return checked (lines, start, (gsize) (lf - line), ret_length, error);
+          return checked (lines, start, (gsize)(lf - line), ret_length, error);
         }
       /* One more byte for a CR that is not part of the line. */
       if (have > PR_LINE_MAX + 1)

@@ -71,7 +71,7 @@ pr_tensors_writer_add (PrTensorsWriter *writer, const char *name, PrDtype dtype,
 
   if (!g_utf8_validate (name, -1, NULL) || strcmp (name, "__metadata__") == 0)
     set_fault (writer, "?", "the name is not UTF-8 or reserved");
-  else if ((int) dtype < 0 || dtype >= PR_DTYPE_BF16)
+  else if ((int)dtype < 0 || dtype >= PR_DTYPE_BF16)
     set_fault (writer, name, "this dtype cannot be written");
   else if (n_dims > PR_TENSOR_MAX_DIMS || !pr_dtype_count (dtype, n_dims, dims, &n, &item.bytes))
     set_fault (writer, name, "the shape is negative, too large or has too many dimensions");
@@ -121,7 +121,7 @@ describe (const Item *item, guint64 begin)
   for (guint i = 0; i < item->n_dims; i++)
     json_array_append_new (shape, json_integer (item->dims[i]));
   return json_pack ("{s:s, s:o, s:[I, I]}", "dtype", pr_dtype_name (item->dtype), "shape", shape, "data_offsets",
-                    (json_int_t) begin, (json_int_t) (begin + item->bytes));
+                    (json_int_t)begin, (json_int_t)(begin + item->bytes));
 }
 
 /* Length and text of the header, padded so that the data start at a multiple of 8; NULL after a fault. */
@@ -141,7 +141,7 @@ make_header (PrTensorsWriter *writer, gsize *ret_length)
 
       if (json_object_get (header, item->name) != NULL)
         set_fault (writer, item->name, "added twice");
-      if (item->bytes > (guint64) G_MAXINT64 - at)
+      if (item->bytes > (guint64)G_MAXINT64 - at)
         set_fault (writer, item->name, "the file would be too large");
       if (writer->fault != NULL)
         break;
@@ -189,5 +189,5 @@ pr_tensors_writer_write (PrTensorsWriter *writer, const char *path, GError **err
       part.length = g_array_index (writer->items, Item, i).bytes;
       g_array_append_val (parts, part);
     }
-  return pr_file_write_parts (path, (const PrFilePart *) parts->data, parts->len, error);
+  return pr_file_write_parts (path, (const PrFilePart *)parts->data, parts->len, error);
 }

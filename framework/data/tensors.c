@@ -19,8 +19,9 @@ static const struct
   const char *name;
   gsize size;
 } dtypes[PR_N_DTYPES] = {
-  [PR_DTYPE_F32] = { "F32", 4 }, [PR_DTYPE_F64] = { "F64", 8 },   [PR_DTYPE_I32] = { "I32", 4 }, [PR_DTYPE_I64] = { "I64", 8 },
-  [PR_DTYPE_U8] = { "U8", 1 },   [PR_DTYPE_BF16] = { "BF16", 2 }, [PR_DTYPE_F16] = { "F16", 2 },
+  [PR_DTYPE_F32] = { "F32", 4 }, [PR_DTYPE_F64] = { "F64", 8 }, [PR_DTYPE_I32] = { "I32", 4 },
+  [PR_DTYPE_I64] = { "I64", 8 }, [PR_DTYPE_U8] = { "U8", 1 },   [PR_DTYPE_BF16] = { "BF16", 2 },
+  [PR_DTYPE_F16] = { "F16", 2 },
 };
 
 /* A tensor as the header describes it, and where its bytes lie. */
@@ -35,7 +36,7 @@ struct PrTensors
 {
   char *path;
   GMappedFile *file;
-  json_t *header; /* owns the names */
+  json_t *header;  /* owns the names */
   GArray *entries; /* Entry, in name order */
 };
 
@@ -59,10 +60,10 @@ pr_dtype_count (PrDtype dtype, guint n_dims, const gint64 *dims, gint64 *ret_n, 
   for (guint i = 0; i < n_dims; i++)
     if (dims[i] < 0 || __builtin_mul_overflow (n, dims[i], &n))
       return FALSE;
-  if (__builtin_mul_overflow (n, (gint64) dtypes[dtype].size, &bytes))
+  if (__builtin_mul_overflow (n, (gint64)dtypes[dtype].size, &bytes))
     return FALSE;
   *ret_n = n;
-  *ret_bytes = (gsize) bytes;
+  *ret_bytes = (gsize)bytes;
   return TRUE;
 }
 
@@ -102,7 +103,7 @@ parse_dtype (const PrTensors *tensors, const char *name, const json_t *value, Pr
   for (int i = 0; text != NULL && i < PR_N_DTYPES; i++)
     if (strcmp (dtypes[i].name, text) == 0)
       {
-        *ret_dtype = (PrDtype) i;
+        *ret_dtype = (PrDtype)i;
         return TRUE;
       }
   return bad_tensor (tensors, name, error, "dtype %s is not one of F32, F64, I32, I64, U8, BF16, F16",
@@ -117,7 +118,7 @@ parse_shape (const PrTensors *tensors, const json_t *value, PrTensor *view, GErr
   if (json_array_size (value) > PR_TENSOR_MAX_DIMS)
     return bad_tensor (tensors, view->name, error, "%zu dimensions; at most %d are supported", json_array_size (value),
                        PR_TENSOR_MAX_DIMS);
-  view->n_dims = (guint) json_array_size (value);
+  view->n_dims = (guint)json_array_size (value);
   for (guint i = 0; i < view->n_dims; i++)
     {
       const json_t *dim = json_array_get (value, i);
@@ -130,7 +131,8 @@ parse_shape (const PrTensors *tensors, const json_t *value, PrTensor *view, GErr
 }
 
 static gboolean
-parse_offsets (const PrTensors *tensors, const json_t *value, guint64 data_bytes, gsize bytes, Entry *entry, GError **error)
+parse_offsets (const PrTensors *tensors, const json_t *value, guint64 data_bytes, gsize bytes, Entry *entry,
+               GError **error)
 {
   const json_t *begin = json_array_get (value, 0), *end = json_array_get (value, 1);
   const char *name = entry->view.name;
@@ -138,13 +140,13 @@ parse_offsets (const PrTensors *tensors, const json_t *value, guint64 data_bytes
   if (json_array_size (value) != 2 || !json_is_integer (begin) || !json_is_integer (end))
     return bad_tensor (tensors, name, error, "data_offsets is not a pair of whole numbers");
   if (json_integer_value (begin) < 0 || json_integer_value (end) < json_integer_value (begin)
-      || (guint64) json_integer_value (end) > data_bytes)
+      || (guint64)json_integer_value (end) > data_bytes)
     return bad_tensor (tensors, name, error,
                        "data_offsets %" JSON_INTEGER_FORMAT "..%" JSON_INTEGER_FORMAT " outside the %" G_GUINT64_FORMAT
                        " bytes of data; is the file truncated?",
                        json_integer_value (begin), json_integer_value (end), data_bytes);
-  entry->begin = (guint64) json_integer_value (begin);
-  entry->end = (guint64) json_integer_value (end);
+  entry->begin = (guint64)json_integer_value (begin);
+  entry->end = (guint64)json_integer_value (end);
   if (entry->end - entry->begin != bytes)
     return bad_tensor (tensors, name, error,
                        "%" G_GUINT64_FORMAT " bytes of data, but dtype and shape say %" G_GSIZE_FORMAT,
@@ -185,7 +187,7 @@ by_place (gconstpointer a, gconstpointer b)
 static int
 by_name (gconstpointer a, gconstpointer b)
 {
-  return strcmp (((const Entry *) a)->view.name, ((const Entry *) b)->view.name);
+  return strcmp (((const Entry *)a)->view.name, ((const Entry *)b)->view.name);
 }
 
 /* Every byte of data belongs to exactly one tensor. */
@@ -219,25 +221,24 @@ parse_header (PrTensors *tensors, guint64 data_bytes, GError **error)
   if (!json_is_object (tensors->header))
     return bad_file (tensors, error, "the header is no JSON object");
   json_object_foreach (tensors->header, name, value)
-    {
-      Entry entry;
+  {
+    Entry entry;
 
-      if (strcmp (name, "__metadata__") == 0)
-        {
-          const char *key;
-          json_t *text;
+    if (strcmp (name, "__metadata__") == 0)
+      {
+        const char *key;
+        json_t *text;
 
-          if (!json_is_object (value))
-            return bad_file (tensors, error, "__metadata__ is no object");
-          json_object_foreach (value, key, text)
-            if (!json_is_string (text))
-              return bad_file (tensors, error, "__metadata__ '%s' is no string", key);
-          continue;
-        }
-      if (!parse_entry (tensors, name, value, data_bytes, &entry, error))
-        return FALSE;
-      g_array_append_val (tensors->entries, entry);
-    }
+        if (!json_is_object (value))
+          return bad_file (tensors, error, "__metadata__ is no object");
+        json_object_foreach (value, key, text) if (!json_is_string (text)) return bad_file (
+            tensors, error, "__metadata__ '%s' is no string", key);
+        continue;
+      }
+    if (!parse_entry (tensors, name, value, data_bytes, &entry, error))
+      return FALSE;
+    g_array_append_val (tensors->entries, entry);
+  }
   return check_cover (tensors, data_bytes, error);
 }
 
@@ -250,10 +251,10 @@ attach_data (PrTensors *tensors, const char *data, GError **error)
     {
       Entry *entry = &g_array_index (tensors->entries, Entry, i);
       const char *bytes = data + entry->begin;
-      gsize length = (gsize) (entry->end - entry->begin);
+      gsize length = (gsize)(entry->end - entry->begin);
 
       entry->view.data = bytes;
-      if ((guintptr) bytes % dtypes[entry->view.dtype].size == 0 || length == 0)
+      if ((guintptr)bytes % dtypes[entry->view.dtype].size == 0 || length == 0)
         continue;
       entry->copy = g_try_malloc (length);
       if (entry->copy == NULL)
@@ -309,11 +310,12 @@ pr_tensors_open (const char *path, GError **error)
   memcpy (&header_length, bytes, 8);
   if (header_length > length - 8 || header_length > HEADER_MAX)
     {
-      bad_file (tensors, error, "a header of %" G_GUINT64_FORMAT " bytes in a file of %" G_GSIZE_FORMAT "; is it truncated?",
+      bad_file (tensors, error,
+                "a header of %" G_GUINT64_FORMAT " bytes in a file of %" G_GSIZE_FORMAT "; is it truncated?",
                 header_length, length);
       return NULL;
     }
-  tensors->header = pr_json_parse (bytes + 8, (gsize) header_length, path, error);
+  tensors->header = pr_json_parse (bytes + 8, (gsize)header_length, path, error);
   if (tensors->header == NULL || !parse_header (tensors, length - 8 - header_length, error)
       || !attach_data (tensors, bytes + 8 + header_length, error))
     return NULL;
@@ -382,7 +384,8 @@ describe (PrDtype dtype, guint n_dims, const gint64 *dims)
 }
 
 const PrTensor *
-pr_tensors_get (const PrTensors *tensors, const char *name, PrDtype dtype, guint n_dims, const gint64 *dims, GError **error)
+pr_tensors_get (const PrTensors *tensors, const char *name, PrDtype dtype, guint n_dims, const gint64 *dims,
+                GError **error)
 {
   const PrTensor *tensor = pr_tensors_lookup (tensors, name);
   g_autofree char *wanted = describe (dtype, n_dims, dims);

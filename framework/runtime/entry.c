@@ -31,7 +31,7 @@ pr_entry_free (PrEntry *entry)
 static char *
 make_seal (const json_t *list)
 {
-  json_t *bare = json_copy ((json_t *) list);
+  json_t *bare = json_copy ((json_t *)list);
   char *text, *seal;
 
   json_object_del (bare, "seal");
@@ -81,7 +81,7 @@ list_file (const char *dir, const char *file, json_t *files, GError **error)
   digest = pr_sha256_file (path, error);
   if (digest == NULL)
     return FALSE;
-  json_object_set_new (files, file, json_pack ("{s:I, s:s}", "size", (json_int_t) info.st_size, "sha256", digest));
+  json_object_set_new (files, file, json_pack ("{s:I, s:s}", "size", (json_int_t)info.st_size, "sha256", digest));
   return TRUE;
 }
 
@@ -117,7 +117,7 @@ list_dims (const PrDims *dims)
     {
       const PrDim *dim = g_ptr_array_index (dims->all, i);
 
-      json_array_append_new (list, json_pack ("[s, s, I]", dim->slot, dim->dim, (json_int_t) dim->value));
+      json_array_append_new (list, json_pack ("[s, s, I]", dim->slot, dim->dim, (json_int_t)dim->value));
     }
   return list;
 }
@@ -176,7 +176,8 @@ check_file (const char *dir, const char *file, const json_t *said, gboolean dige
   struct stat info;
 
   if (lstat (path, &info) != 0)
-    return errno == ENOENT ? damaged (path, error, "missing") : pr_error_set_errno (error, errno, "cannot look at", path);
+    return errno == ENOENT ? damaged (path, error, "missing")
+                           : pr_error_set_errno (error, errno, "cannot look at", path);
   if (!S_ISREG (info.st_mode) || info.st_size != json_integer_value (json_object_get (said, "size")))
     return damaged (path, error, "not of the size that it had when it was made");
   if (!digests)
@@ -196,13 +197,14 @@ read_dims (const json_t *list, const char *path, PrDims *dims, GError **error)
   json_t *item;
 
   json_array_foreach (list, i, item)
-    {
-      const char *slot = json_string_value (json_array_get (item, 0)), *dim = json_string_value (json_array_get (item, 1));
+  {
+    const char *slot = json_string_value (json_array_get (item, 0)),
+               *dim = json_string_value (json_array_get (item, 1));
 
-      if (slot == NULL || dim == NULL || !json_is_integer (json_array_get (item, 2)))
-        return damaged (path, error, "dims are not (slot, name, value)");
-      pr_dims_set (dims, slot, dim, json_integer_value (json_array_get (item, 2)));
-    }
+    if (slot == NULL || dim == NULL || !json_is_integer (json_array_get (item, 2)))
+      return damaged (path, error, "dims are not (slot, name, value)");
+    pr_dims_set (dims, slot, dim, json_integer_value (json_array_get (item, 2)));
+  }
   return TRUE;
 }
 
@@ -214,9 +216,8 @@ check_entry (const PrEntry *entry, const json_t *list, const char *path, gboolea
 
   if (!check_list (list, path, entry->key, error))
     return FALSE;
-  json_object_foreach (json_object_get (list, "files"), file, said)
-    if (!check_file (entry->dir, file, said, digests, error))
-      return FALSE;
+  json_object_foreach (json_object_get (list, "files"), file,
+                       said) if (!check_file (entry->dir, file, said, digests, error)) return FALSE;
   return read_dims (json_object_get (list, "dims"), path, entry->dims, error);
 }
 

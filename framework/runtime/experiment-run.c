@@ -15,13 +15,13 @@ typedef struct
 {
   const PrExperiment *experiment;
   PrWalk walk;
-  PrWatch watch;          /* a copy of the caller's that also feeds the progress file */
-  const PrWatch *outer;   /* the caller's */
-  PrProgressFile *file;   /* of the run that goes on */
-  GPtrArray *paths;       /* char *: sealed run files, in the order of runs */
-  GString *failures;      /* messages, a line each */
-  guint n_failures;       /* messages in it */
-  GError *first;          /* error of the first failed run */
+  PrWatch watch;        /* a copy of the caller's that also feeds the progress file */
+  const PrWatch *outer; /* the caller's */
+  PrProgressFile *file; /* of the run that goes on */
+  GPtrArray *paths;     /* char *: sealed run files, in the order of runs */
+  GString *failures;    /* messages, a line each */
+  guint n_failures;     /* messages in it */
+  GError *first;        /* error of the first failed run */
   PrExperimentSummary *summary;
 } Call;
 
@@ -63,8 +63,8 @@ static void
 note_failure (Call *call, const PrRunSpec *run, GError *raised)
 {
   pr_watch_emit (&call->watch, PR_EVENT_RUN_FAILED, raised->message);
-  g_string_append_printf (call->failures, "%s%s, seed %" G_GUINT64_FORMAT ": %s", call->n_failures > 0 ? "\n" : "", run->arm,
-                          run->seed, raised->message);
+  g_string_append_printf (call->failures, "%s%s, seed %" G_GUINT64_FORMAT ": %s", call->n_failures > 0 ? "\n" : "",
+                          run->arm, run->seed, raised->message);
   call->n_failures++;
   call->summary->n_failed++;
   if (call->first == NULL)
@@ -91,7 +91,8 @@ static gboolean
 do_run (Call *call, const PrRunSpec *run, GError **error)
 {
   g_autoptr (PrRunKeys) keys = pr_run_keys_new (run);
-  g_autofree char *run_key = pr_run_keys_run (keys, call->experiment->name, run), *name = pr_walk_run_name (run, run_key);
+  g_autofree char *run_key = pr_run_keys_run (keys, call->experiment->name, run),
+                  *name = pr_walk_run_name (run, run_key);
   g_autofree char *base = g_strconcat (name, ".h5", NULL), *log = g_strconcat (name, ".jsonl", NULL);
   g_autofree char *path = g_build_filename (call->walk.out_dir, "runs", base, NULL);
   g_autofree char *log_path = g_build_filename (call->walk.out_dir, "progress", log, NULL);
@@ -145,8 +146,9 @@ do_runs (Call *call, GError **error)
       const PrRunSpec *run = g_ptr_array_index (runs, i);
       gboolean ok;
 
-      call->watch.now = (PrEvent) { .run = i + 1, .n_runs = runs->len, .n_nodes = run->nodes->len, .arm = run->arm,
-                                    .seed = run->seed };
+      call->watch.now = (PrEvent){
+        .run = i + 1, .n_runs = runs->len, .n_nodes = run->nodes->len, .arm = run->arm, .seed = run->seed
+      };
       ok = do_run (call, run, error);
       g_clear_pointer (&call->file, pr_progress_file_free);
       if (!ok)
@@ -163,8 +165,8 @@ merge (Call *call, GError **error)
 
   if (call->paths->len == 0)
     return TRUE;
-  if (!pr_results_merge ((const char *const *) call->paths->pdata, call->paths->len, experiment->name, experiment->metric,
-                         experiment->baseline, path, error))
+  if (!pr_results_merge ((const char *const *)call->paths->pdata, call->paths->len, experiment->name,
+                         experiment->metric, experiment->baseline, path, error))
     return FALSE;
   call->summary->results = g_steal_pointer (&path);
   return TRUE;
@@ -179,8 +181,8 @@ report (Call *call, GError **error)
   if (call->first == NULL)
     return TRUE;
   if (n_skipped > 0)
-    g_string_append_printf (call->failures, "\n%u more run%s the same stage%s", n_skipped, n_skipped == 1 ? " needs" : "s need",
-                            call->n_failures == 1 ? "" : "s");
+    g_string_append_printf (call->failures, "\n%u more run%s the same stage%s", n_skipped,
+                            n_skipped == 1 ? " needs" : "s need", call->n_failures == 1 ? "" : "s");
   g_set_error_literal (error, call->first->domain, call->first->code, call->failures->str);
   return FALSE;
 }
@@ -188,7 +190,8 @@ report (Call *call, GError **error)
 static gboolean
 make_out (const char *out_dir, GError **error)
 {
-  g_autofree char *runs = g_build_filename (out_dir, "runs", NULL), *progress = g_build_filename (out_dir, "progress", NULL);
+  g_autofree char *runs = g_build_filename (out_dir, "runs", NULL),
+                  *progress = g_build_filename (out_dir, "progress", NULL);
 
   return pr_folder_make (runs, error) && pr_folder_make (progress, error);
 }
@@ -201,14 +204,14 @@ pr_experiment_run (const PrExperiment *experiment, const char *store_dir, const 
   Call call = { .experiment = experiment, .outer = watch, .summary = ret_summary };
   gboolean ok;
 
-  *ret_summary = (PrExperimentSummary) { 0 };
+  *ret_summary = (PrExperimentSummary){ 0 };
   if (!make_out (out_dir, error))
     return FALSE;
   store = pr_store_open (store_dir, error);
   if (store == NULL)
     return FALSE;
   pr_walk_init (&call.walk, experiment, store, out_dir);
-  call.watch = (PrWatch) { .cancel = watch->cancel, .event = forward, .ctx = &call };
+  call.watch = (PrWatch){ .cancel = watch->cancel, .event = forward, .ctx = &call };
   call.paths = g_ptr_array_new_with_free_func (g_free);
   call.failures = g_string_new ("");
   ok = plan_all (&call, error) && do_runs (&call, error) && merge (&call, error) && report (&call, error);

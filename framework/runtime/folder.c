@@ -20,7 +20,7 @@ pr_folder_make (const char *dir, GError **error)
 static int
 by_bytes (gconstpointer a, gconstpointer b)
 {
-  return strcmp (*(const char *const *) a, *(const char *const *) b);
+  return strcmp (*(const char *const *)a, *(const char *const *)b);
 }
 
 char **
@@ -48,7 +48,7 @@ pr_folder_list (const char *dir, GError **error)
     }
   g_ptr_array_sort (names, by_bytes);
   g_ptr_array_add (names, NULL);
-  return (char **) g_ptr_array_free (g_steal_pointer (&names), FALSE);
+  return (char **)g_ptr_array_free (g_steal_pointer (&names), FALSE);
 }
 
 gboolean

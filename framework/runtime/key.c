@@ -62,8 +62,9 @@ make_key (const PrRunKeys *keys, const PrNode *node, const PrRunSpec *run)
         json_object_set_new (inputs, edge->slot->name,
                              json_pack ("[s, s]", pr_run_keys_get (keys, edge->from), edge->from_slot->name));
     }
-  key->identity = json_pack ("{s:i, s:s, s:s, s:s, s:O, s:o}", "framework", PR_RESULTS_REVISION, "stage", stage->id, "version",
-                             stage->version, "plugin", node->entry->digest, "parameters", node->identity, "inputs", inputs);
+  key->identity =
+      json_pack ("{s:i, s:s, s:s, s:s, s:O, s:o}", "framework", PR_RESULTS_REVISION, "stage", stage->id, "version",
+                 stage->version, "plugin", node->entry->digest, "parameters", node->identity, "inputs", inputs);
   if (stage->stochastic)
     json_object_set_new (key->identity, "seed", seed_json (run->seed));
   key->key = hash_json (key->identity);

@@ -1,8 +1,8 @@
 /* key.h - the name under which the outputs of a stage stand in the store.
  *
  * SHA-256 of canonical JSON: revision of the framework's results, stage id and version, digest of the plugin's file,
- * parameters that results depend on (files by their content), the seed of stochastic stages, and for each connected input the
- * key of the stage and the output slot that it reads.  Names in the manifest are no part of it, so arms and
+ * parameters that results depend on (files by their content), the seed of stochastic stages, and for each connected
+ * input the key of the stage and the output slot that it reads.  Names in the manifest are no part of it, so arms and
  * experiments share what is equal.
  */
 #ifndef PR_KEY_H

@@ -18,8 +18,9 @@ pr_lock_try (const char *path, GError **error)
 
   if (fd < 0)
     {
-      g_set_error (error, PR_ERROR, PR_ERROR_IO, "cannot open lock '%s': %s; is the store writable? (--store names another)",
-                   path, g_strerror (errno));
+      g_set_error (error, PR_ERROR, PR_ERROR_IO,
+                   "cannot open lock '%s': %s; is the store writable? (--store names another)", path,
+                   g_strerror (errno));
       return -1;
     }
   memset (&lock, 0, sizeof lock);

@@ -4,8 +4,8 @@
 
 #include "runtime/watch.h"
 
-/* A file descriptor that holds the lock on PATH (created if absent, never removed), or -1: with an error, or without one if
- * somebody else has it. */
+/* A file descriptor that holds the lock on PATH (created if absent, never removed), or -1: with an error, or without
+ * one if somebody else has it. */
 int pr_lock_try (const char *path, GError **error);
 /* Wait for it: emits STAGE_WAIT once; CANCELLED if the user wants out meanwhile. */
 int pr_lock_wait (const char *path, const PrWatch *watch, GError **error);

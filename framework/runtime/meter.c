@@ -15,8 +15,8 @@ cpu_seconds (void)
 
   if (getrusage (RUSAGE_SELF, &usage) != 0)
     return 0;
-  return (double) (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec)
-         + (double) (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1e-6;
+  return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec)
+         + (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1e-6;
 }
 
 /* VmHWM in bytes; 0 if /proc does not say. */
@@ -55,8 +55,8 @@ pr_meter_stop (const PrMeter *meter, double *ret_wall_seconds, double *ret_cpu_s
   guint64 peak = high_water ();
 
   if (peak == 0 && getrusage (RUSAGE_SELF, &usage) == 0)
-    peak = (guint64) usage.ru_maxrss * 1024;
-  *ret_wall_seconds = (double) (g_get_monotonic_time () - meter->wall) * 1e-6;
+    peak = (guint64)usage.ru_maxrss * 1024;
+  *ret_wall_seconds = (double)(g_get_monotonic_time () - meter->wall) * 1e-6;
   *ret_cpu_seconds = cpu_seconds () - meter->cpu;
   *ret_peak_rss = peak;
 }

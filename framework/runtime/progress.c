@@ -18,7 +18,7 @@ void
 pr_pace_event (PrPace *pace, const PrEvent *event, gint64 now)
 {
   if (event->kind == PR_EVENT_STAGE_BEGIN)
-    *pace = (PrPace) { .begun = now };
+    *pace = (PrPace){ .begun = now };
   else if (event->kind == PR_EVENT_STAGE_STEP && pace->first == 0)
     {
       pace->first = now;
@@ -29,11 +29,12 @@ pr_pace_event (PrPace *pace, const PrEvent *event, gint64 now)
 double
 pr_pace_remaining (const PrPace *pace, const PrEvent *event, gint64 now)
 {
-  double seconds = (double) (now - pace->first) * 1e-6;
+  double seconds = (double)(now - pace->first) * 1e-6;
 
-  if (event->total == 0 || event->done > event->total || event->done <= pace->first_done || pace->first == 0 || seconds < 1)
+  if (event->total == 0 || event->done > event->total || event->done <= pace->first_done || pace->first == 0
+      || seconds < 1)
     return -1;
-  return seconds / (double) (event->done - pace->first_done) * (double) (event->total - event->done);
+  return seconds / (double)(event->done - pace->first_done) * (double)(event->total - event->done);
 }
 
 /* Text ------------------------------------------------------------------------------------------------------------- */
@@ -41,13 +42,14 @@ pr_pace_remaining (const PrPace *pace, const PrEvent *event, gint64 now)
 char *
 pr_progress_duration (double seconds)
 {
-  guint64 whole = seconds > 0 ? (guint64) (seconds + 0.5) : 0;
+  guint64 whole = seconds > 0 ? (guint64)(seconds + 0.5) : 0;
 
   if (seconds < 9.95)
     return g_strdup_printf ("%.1f s", MAX (seconds, 0));
   if (whole >= 3600)
-    return g_strdup_printf ("%" G_GUINT64_FORMAT ":%02u:%02u", whole / 3600, (guint) (whole / 60 % 60), (guint) (whole % 60));
-  return g_strdup_printf ("%u:%02u", (guint) (whole / 60), (guint) (whole % 60));
+    return g_strdup_printf ("%" G_GUINT64_FORMAT ":%02u:%02u", whole / 3600, (guint)(whole / 60 % 60),
+                            (guint)(whole % 60));
+  return g_strdup_printf ("%u:%02u", (guint)(whole / 60), (guint)(whole % 60));
 }
 
 static void
@@ -66,8 +68,8 @@ append_step (GString *line, const PrEvent *event, const PrPace *pace, gint64 now
 
   if (event->total > 0)
     {
-      double share = (double) MIN (event->done, event->total) / (double) event->total;
-      guint full = (guint) (share * BAR_CELLS);
+      double share = (double)MIN (event->done, event->total) / (double)event->total;
+      guint full = (guint)(share * BAR_CELLS);
 
       if (bar)
         {
@@ -87,7 +89,7 @@ append_step (GString *line, const PrEvent *event, const PrPace *pace, gint64 now
     }
   else if (pace->begun != 0)
     {
-      g_autofree char *text = pr_progress_duration ((double) (now - pace->begun) * 1e-6);
+      g_autofree char *text = pr_progress_duration ((double)(now - pace->begun) * 1e-6);
 
       g_string_append_printf (line, "  %s", text);
     }
@@ -136,7 +138,7 @@ static void
 make_printable (GString *line)
 {
   for (gsize i = 0; i < line->len; i++)
-    if ((guint8) line->str[i] < 0x20 || line->str[i] == 0x7f)
+    if ((guint8)line->str[i] < 0x20 || line->str[i] == 0x7f)
       line->str[i] = ' ';
 }
 
@@ -149,9 +151,9 @@ pr_progress_text (const PrEvent *event, const PrPace *pace, gint64 now, gboolean
   if (!append_event (line, event, pace, now, bar))
     return NULL;
   make_printable (line);
-  if (columns > 0 && g_utf8_validate (line->str, (gssize) line->len, NULL)
-      && g_utf8_strlen (line->str, (gssize) line->len) > columns)
-    g_string_truncate (line, (gsize) (g_utf8_offset_to_pointer (line->str, columns) - line->str));
+  if (columns > 0 && g_utf8_validate (line->str, (gssize)line->len, NULL)
+      && g_utf8_strlen (line->str, (gssize)line->len) > columns)
+    g_string_truncate (line, (gsize)(g_utf8_offset_to_pointer (line->str, columns) - line->str));
   return g_string_free (g_steal_pointer (&line), FALSE);
 }
 
@@ -193,7 +195,7 @@ event_json (const PrEvent *event)
   g_autofree char *stamp = g_date_time_format (time, "%Y-%m-%dT%H:%M:%SZ");
   g_autofree char *seed = g_strdup_printf ("%" G_GUINT64_FORMAT, event->seed);
   json_t *object = json_pack ("{s:s, s:s, s:i, s:i}", "time", stamp, "event", pr_event_name (event->kind), "run",
-                              (int) event->run, "runs", (int) event->n_runs);
+                              (int)event->run, "runs", (int)event->n_runs);
 
   set_string (object, "arm", event->arm);
   set_string (object, "seed", seed);
@@ -202,8 +204,8 @@ event_json (const PrEvent *event)
   set_string (object, "text", event->text);
   if (event->kind == PR_EVENT_STAGE_STEP)
     {
-      json_object_set_new (object, "done", json_integer ((json_int_t) MIN (event->done, G_MAXINT64)));
-      json_object_set_new (object, "total", json_integer ((json_int_t) MIN (event->total, G_MAXINT64)));
+      json_object_set_new (object, "done", json_integer ((json_int_t)MIN (event->done, G_MAXINT64)));
+      json_object_set_new (object, "total", json_integer ((json_int_t)MIN (event->total, G_MAXINT64)));
     }
   if (event->kind == PR_EVENT_STAGE_END)
     json_object_set_new (object, "seconds", json_real (event->seconds));

@@ -25,7 +25,7 @@ cpu_model (void)
     return json_string ("unknown");
   for (colon++; *colon == ' '; colon++)
     ;
-  return json_stringn (colon, (size_t) (end - colon));
+  return json_stringn (colon, (size_t)(end - colon));
 }
 
 static json_t *
@@ -53,8 +53,9 @@ describe_node (const PrNode *node, const PrRunKeys *keys)
         json_object_set_new (inputs, node->edges[i].slot->name, json_string (from));
       }
   return json_pack ("{s:s, s:s, s:s, s:s, s:O, s:O, s:o}", "stage", node->entry->stage->id, "version",
-                    node->entry->stage->version, "plugin_sha256", node->entry->digest, "key", pr_run_keys_get (keys, node),
-                    "parameters", node->resolved, "identity", node->identity, "inputs", inputs);
+                    node->entry->stage->version, "plugin_sha256", node->entry->digest, "key",
+                    pr_run_keys_get (keys, node), "parameters", node->resolved, "identity", node->identity, "inputs",
+                    inputs);
 }
 
 json_t *
@@ -73,5 +74,5 @@ pr_provenance_new (const PrExperiment *experiment, const PrRunSpec *run, const P
   return json_pack ("{s:s, s:s, s:i, s:s, s:s, s:s, s:o, s:o, s:i, s:s, s:s, s:o}", "program", PACKAGE_NAME, "version",
                     PACKAGE_VERSION, "results_revision", PR_RESULTS_REVISION, "git_commit", pr_git_commit, "git_dirty",
                     pr_git_dirty, "compiler", __VERSION__, "system", system_name (), "cpu", cpu_model (), "threads",
-                    (int) pr_threads_get (), "blas", blas, "manifest_sha256", manifest, "stages", stages);
+                    (int)pr_threads_get (), "blas", blas, "manifest_sha256", manifest, "stages", stages);
 }

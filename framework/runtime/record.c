@@ -14,9 +14,12 @@
 #define NAME_MAX_ 47
 
 const char *const pr_cost_names[PR_N_COSTS] = {
-  [PR_COST_TRAIN_TOKENS] = "train_tokens",       [PR_COST_INFER_TOKENS] = "infer_tokens",
-  [PR_COST_GENERATED_TOKENS] = "generated_tokens", [PR_COST_OPTIMIZER_STEPS] = "optimizer_steps",
-  [PR_COST_FLOPS] = "flops",                     [PR_COST_INFER_USERS] = "infer_users",
+  [PR_COST_TRAIN_TOKENS] = "train_tokens",
+  [PR_COST_INFER_TOKENS] = "infer_tokens",
+  [PR_COST_GENERATED_TOKENS] = "generated_tokens",
+  [PR_COST_OPTIMIZER_STEPS] = "optimizer_steps",
+  [PR_COST_FLOPS] = "flops",
+  [PR_COST_INFER_USERS] = "infer_users",
   [PR_COST_INFER_SECONDS] = "infer_seconds",
 };
 
@@ -167,7 +170,7 @@ pr_record_users (PrRecord *record, const char *name, const float *values, gsize 
 
   g_array_set_size (users->values, 0);
   if (n > 0)
-    g_array_append_vals (users->values, values, (guint) n);
+    g_array_append_vals (users->values, values, (guint)n);
 }
 
 static PrRecordColumn *
@@ -197,8 +200,8 @@ pr_record_column (PrRecord *record, const char *table, const char *column, doubl
 
 /* Saving ----------------------------------------------------------------------------------------------------------- */
 
-static void
-add_tensor (PrTensorsWriter *writer, PrDtype dtype, const GArray *values, const char *format, ...) G_GNUC_PRINTF (4, 5);
+static void add_tensor (PrTensorsWriter *writer, PrDtype dtype, const GArray *values, const char *format, ...)
+    G_GNUC_PRINTF (4, 5);
 
 static void
 add_tensor (PrTensorsWriter *writer, PrDtype dtype, const GArray *values, const char *format, ...)
@@ -220,7 +223,7 @@ save_numbers (const PrRecord *record, const char *dir, GError **error)
   g_autoptr (GArray) metrics = g_array_new (FALSE, FALSE, sizeof (double));
 
   for (guint i = 0; i < record->metrics->len; i++)
-    g_array_append_val (metrics, ((const PrRecordMetric *) g_ptr_array_index (record->metrics, i))->value);
+    g_array_append_val (metrics, ((const PrRecordMetric *)g_ptr_array_index (record->metrics, i))->value);
   add_tensor (writer, PR_DTYPE_F64, metrics, "metrics");
   for (guint i = 0; i < record->curves->len; i++)
     {
@@ -259,11 +262,11 @@ pr_record_save (const PrRecord *record, const char *dir, GError **error)
   gboolean ok;
 
   for (guint i = 0; i < record->metrics->len; i++)
-    json_array_append_new (metrics, json_string (((PrRecordMetric *) g_ptr_array_index (record->metrics, i))->name));
+    json_array_append_new (metrics, json_string (((PrRecordMetric *)g_ptr_array_index (record->metrics, i))->name));
   for (guint i = 0; i < record->curves->len; i++)
-    json_array_append_new (curves, json_string (((PrRecordCurve *) g_ptr_array_index (record->curves, i))->series));
+    json_array_append_new (curves, json_string (((PrRecordCurve *)g_ptr_array_index (record->curves, i))->series));
   for (guint i = 0; i < record->users->len; i++)
-    json_array_append_new (users, json_string (((PrRecordUsers *) g_ptr_array_index (record->users, i))->name));
+    json_array_append_new (users, json_string (((PrRecordUsers *)g_ptr_array_index (record->users, i))->name));
   for (guint i = 0; i < record->columns->len; i++)
     {
       const PrRecordColumn *column = g_ptr_array_index (record->columns, i);
@@ -275,7 +278,7 @@ pr_record_save (const PrRecord *record, const char *dir, GError **error)
   whole = json_pack ("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I}", "schema", SCHEMA, "metrics", metrics, "curves",
                      curves, "users", users, "columns", columns, "costs", costs, "wall_seconds",
                      number (record->wall_seconds), "cpu_seconds", number (record->cpu_seconds), "peak_rss_bytes",
-                     (json_int_t) record->peak_rss);
+                     (json_int_t)record->peak_rss);
   ok = save_numbers (record, dir, error) && pr_json_save (whole, path, error);
   json_decref (whole);
   return ok;
@@ -323,7 +326,7 @@ static gboolean
 load_metrics (const Loader *loader, GError **error)
 {
   const json_t *list = json_object_get (loader->json, "metrics");
-  const PrTensor *values = vector (loader, PR_DTYPE_F64, (gint64) json_array_size (list), "metrics", error);
+  const PrTensor *values = vector (loader, PR_DTYPE_F64, (gint64)json_array_size (list), "metrics", error);
 
   if (values == NULL)
     return FALSE;
@@ -331,7 +334,7 @@ load_metrics (const Loader *loader, GError **error)
     {
       if (name_at (list, i) == NULL)
         return bad (loader, error, "name of a metric");
-      pr_record_metric (loader->record, name_at (list, i), ((const double *) values->data)[i]);
+      pr_record_metric (loader->record, name_at (list, i), ((const double *)values->data)[i]);
     }
   return TRUE;
 }
@@ -356,8 +359,8 @@ load_curves (const Loader *loader, GError **error)
       if (values == NULL)
         return FALSE;
       curve = find_curve (loader->record, series);
-      g_array_append_vals (curve->steps, steps->data, (guint) steps->n);
-      g_array_append_vals (curve->values, values->data, (guint) values->n);
+      g_array_append_vals (curve->steps, steps->data, (guint)steps->n);
+      g_array_append_vals (curve->values, values->data, (guint)values->n);
     }
   return TRUE;
 }
@@ -378,7 +381,7 @@ load_users (const Loader *loader, GError **error)
       values = vector (loader, PR_DTYPE_F32, -1, tensor_name, error);
       if (values == NULL)
         return FALSE;
-      pr_record_users (loader->record, name, values->data, (gsize) values->n);
+      pr_record_users (loader->record, name, values->data, (gsize)values->n);
     }
   return TRUE;
 }
@@ -400,7 +403,7 @@ load_columns (const Loader *loader, GError **error)
       values = vector (loader, PR_DTYPE_F64, -1, tensor_name, error);
       if (values == NULL)
         return FALSE;
-      g_array_append_vals (find_column (loader->record, table, name)->values, values->data, (guint) values->n);
+      g_array_append_vals (find_column (loader->record, table, name)->values, values->data, (guint)values->n);
     }
   return TRUE;
 }
@@ -409,7 +412,8 @@ static gboolean
 load_costs (const Loader *loader, GError **error)
 {
   const json_t *costs = json_object_get (loader->json, "costs");
-  const json_t *wall = json_object_get (loader->json, "wall_seconds"), *cpu = json_object_get (loader->json, "cpu_seconds");
+  const json_t *wall = json_object_get (loader->json, "wall_seconds"),
+               *cpu = json_object_get (loader->json, "cpu_seconds");
   const json_t *rss = json_object_get (loader->json, "peak_rss_bytes");
 
   for (int i = 0; i < PR_N_COSTS; i++)
@@ -424,7 +428,7 @@ load_costs (const Loader *loader, GError **error)
     return bad (loader, error, "times or memory are missing");
   loader->record->wall_seconds = json_number_value (wall);
   loader->record->cpu_seconds = json_number_value (cpu);
-  loader->record->peak_rss = (guint64) json_integer_value (rss);
+  loader->record->peak_rss = (guint64)json_integer_value (rss);
   return TRUE;
 }
 

@@ -20,7 +20,7 @@ free_entry (gpointer entry)
 void
 pr_walk_init (PrWalk *walk, const PrExperiment *experiment, PrStore *store, const char *out_dir)
 {
-  *walk = (PrWalk) { .experiment = experiment, .store = store, .out_dir = out_dir };
+  *walk = (PrWalk){ .experiment = experiment, .store = store, .out_dir = out_dir };
   walk->entries = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, free_entry);
   walk->failed = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
 }
@@ -73,7 +73,8 @@ input_dirs (const PrWalk *walk, const PrRunKeys *keys, const PrNode *node)
 
   for (gsize i = 0; i < node->n_edges; i++)
     if (node->edges[i].from != NULL)
-      dirs[i] = g_build_filename (entry_of (walk, keys, node->edges[i].from)->dir, node->edges[i].from_slot->name, NULL);
+      dirs[i] =
+          g_build_filename (entry_of (walk, keys, node->edges[i].from)->dir, node->edges[i].from_slot->name, NULL);
   return dirs;
 }
 
@@ -94,14 +95,15 @@ run_stage (const PrWalk *walk, const PrRunSpec *run, const PrRunKeys *keys, cons
   g_autoptr (PrRunPlan) plan = pr_run_plan_new (run, pr_store_view_cached, &view, error);
   g_autoptr (PrRecord) record = NULL;
   char **dirs;
-  PrStageRun call = { .node = node, .seed = pr_node_seed (node, run), .dir = build->dir, .scratch = build->scratch,
-                      .watch = watch };
+  PrStageRun call = {
+    .node = node, .seed = pr_node_seed (node, run), .dir = build->dir, .scratch = build->scratch, .watch = watch
+  };
   gboolean ok;
 
   if (plan == NULL)
     return FALSE;
   dirs = input_dirs (walk, keys, node);
-  call.input_dirs = (const char *const *) dirs;
+  call.input_dirs = (const char *const *)dirs;
   ok = pr_stage_run (&call, pr_run_plan_find (plan, node), &record, ret_dims, error)
        && pr_record_save (record, build->dir, error);
   free_dirs (dirs, node->n_edges);
@@ -111,8 +113,8 @@ run_stage (const PrWalk *walk, const PrRunSpec *run, const PrRunKeys *keys, cons
 }
 
 static PrEntry *
-compute (const PrWalk *walk, const PrRunSpec *run, const PrRunKeys *keys, const PrNode *node, PrBuild *build, PrWatch *watch,
-         GError **error)
+compute (const PrWalk *walk, const PrRunSpec *run, const PrRunKeys *keys, const PrNode *node, PrBuild *build,
+         PrWatch *watch, GError **error)
 {
   g_autoptr (PrDims) dims = NULL;
   GError *raised = NULL;
@@ -201,8 +203,14 @@ write_result (const PrWalk *walk, const PrRunSpec *run, const PrRunKeys *keys, c
   g_autofree PrStageResult *stages = g_new0 (PrStageResult, run->nodes->len);
   g_autoptr (GPtrArray) records = g_ptr_array_new_with_free_func (free_record);
   json_t *provenance;
-  PrRunResult result = { .experiment = experiment->name, .arm = run->arm, .manifest = experiment->text, .run_key = run_key,
-                         .seed = run->seed, .stages = stages, .n_stages = run->nodes->len, .ranking_dir = ranking };
+  PrRunResult result = { .experiment = experiment->name,
+                         .arm = run->arm,
+                         .manifest = experiment->text,
+                         .run_key = run_key,
+                         .seed = run->seed,
+                         .stages = stages,
+                         .n_stages = run->nodes->len,
+                         .ranking_dir = ranking };
   gboolean ok;
 
   for (guint i = 0; i < run->nodes->len; i++)
@@ -213,7 +221,7 @@ write_result (const PrWalk *walk, const PrRunSpec *run, const PrRunKeys *keys, c
       if (record == NULL)
         return FALSE;
       g_ptr_array_add (records, record);
-      stages[i] = (PrStageResult) { node->name, pr_run_keys_get (keys, node), record };
+      stages[i] = (PrStageResult){ node->name, pr_run_keys_get (keys, node), record };
     }
   provenance = pr_provenance_new (experiment, run, keys);
   result.provenance = provenance;
@@ -223,7 +231,8 @@ write_result (const PrWalk *walk, const PrRunSpec *run, const PrRunKeys *keys, c
 }
 
 gboolean
-pr_walk_run (PrWalk *walk, const PrRunSpec *run, const PrRunKeys *keys, PrWatch *watch, const char *path, GError **error)
+pr_walk_run (PrWalk *walk, const PrRunSpec *run, const PrRunKeys *keys, PrWatch *watch, const char *path,
+             GError **error)
 {
   for (guint i = 0; i < run->nodes->len; i++)
     {

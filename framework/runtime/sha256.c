@@ -48,7 +48,7 @@ digest_fd (int fd, const char *path, EVP_MD_CTX *context, GError **error)
         return pr_error_set_errno (error, errno, "cannot read", path);
       if (n == 0)
         break;
-      if (EVP_DigestUpdate (context, buffer, (size_t) n) != 1)
+      if (EVP_DigestUpdate (context, buffer, (size_t)n) != 1)
         return pr_error_set_errno (error, ENOMEM, "cannot compute the SHA-256 of", path);
     }
   return TRUE;

@@ -51,7 +51,7 @@ find_slot (PrRun *run, PrSlotDirection direction, const char *name)
 {
   for (gsize i = 0; i < run->stage->n_slots; i++)
     if (name != NULL && run->stage->slots[i].direction == direction && strcmp (run->stage->slots[i].name, name) == 0)
-      return (gssize) i;
+      return (gssize)i;
   misuse (run, "it asked for %s '%s', which its table of slots lacks", direction == PR_SLOT_IN ? "input" : "output",
           name != NULL ? name : "NULL");
   return -1;
@@ -62,7 +62,7 @@ pr_run_input_dir (const PrRun *run, const char *slot)
 {
   const PrNode *node = run->call->node;
 
-  if (find_slot ((PrRun *) run, PR_SLOT_IN, slot) < 0)
+  if (find_slot ((PrRun *)run, PR_SLOT_IN, slot) < 0)
     return NULL;
   for (gsize i = 0; i < node->n_edges; i++)
     if (strcmp (node->edges[i].slot->name, slot) == 0)
@@ -73,7 +73,7 @@ pr_run_input_dir (const PrRun *run, const char *slot)
 const char *
 pr_run_output_dir (const PrRun *run, const char *slot)
 {
-  gssize index = find_slot ((PrRun *) run, PR_SLOT_OUT, slot);
+  gssize index = find_slot ((PrRun *)run, PR_SLOT_OUT, slot);
 
   return index < 0 ? NULL : run->output_dirs[index];
 }
@@ -166,10 +166,10 @@ pr_run_user_metric (PrRun *run, const char *name, const float *values, gsize n)
   for (gsize i = 0; i < n; i++)
     if (!isnan (values[i]))
       {
-        sum += (double) values[i];
+        sum += (double)values[i];
         defined++;
       }
-  pr_record_metric (run->record, name, defined > 0 ? sum / (double) defined : NAN);
+  pr_record_metric (run->record, name, defined > 0 ? sum / (double)defined : NAN);
 }
 
 void
@@ -182,8 +182,8 @@ pr_run_table (PrRun *run, const char *table, const char *column, double value)
 void
 pr_run_add_cost (PrRun *run, PrCost cost, double amount)
 {
-  if ((int) cost < 0 || cost >= PR_N_COSTS || !isfinite (amount) || amount < 0)
-    misuse (run, "cost %d cannot grow by %g", (int) cost, amount);
+  if ((int)cost < 0 || cost >= PR_N_COSTS || !isfinite (amount) || amount < 0)
+    misuse (run, "cost %d cannot grow by %g", (int)cost, amount);
   else
     run->record->costs[cost] += amount;
 }

@@ -16,9 +16,10 @@ typedef struct
   const PrWatch *watch;
 } PrStageRun;
 
-/* TRUE with record and dims (owned by the caller) if run() succeeded and kept the contract: it used its own slots only, left
- * something in each output, gave sound names and values of one length a table, and kept the sizes that PLAN promised (NULL: nothing was promised).  Errors are
- * the stage's own, prefixed with "stage 'NAME': ", or PLUGIN. Time and memory are measured. */
+/* TRUE with record and dims (owned by the caller) if run() succeeded and kept the contract: it used its own slots only,
+ * left something in each output, gave sound names and values of one length a table, and kept the sizes that PLAN
+ * promised (NULL: nothing was promised).  Errors are the stage's own, prefixed with "stage 'NAME': ", or PLUGIN. Time
+ * and memory are measured. */
 gboolean pr_stage_run (const PrStageRun *call, const PrNodePlan *plan, PrRecord **ret_record, PrDims **ret_dims,
                        GError **error);
 

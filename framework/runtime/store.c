@@ -107,8 +107,8 @@ check_mark (const PrStore *store, gboolean *ret_marked, GError **error)
   ok = schema != NULL && strcmp (schema, SCHEMA) == 0;
   json_decref (value);
   if (!ok)
-    g_set_error (error, PR_ERROR, PR_ERROR_MANIFEST, "'%s' is of another version of pauserec; name another store with --store",
-                 store->dir);
+    g_set_error (error, PR_ERROR, PR_ERROR_MANIFEST,
+                 "'%s' is of another version of pauserec; name another store with --store", store->dir);
   *ret_marked = TRUE;
   return ok;
 }

@@ -27,8 +27,8 @@ void pr_store_free (PrStore *store);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PrStore, pr_store_free)
 const char *pr_store_dir (const PrStore *store);
 
-/* The entry, or NULL: without an error if there is none, DATA error if it is damaged, IO error if it cannot be read.  Sizes are
- * always checked, digests if DIGESTS and this store object has not checked them before. */
+/* The entry, or NULL: without an error if there is none, DATA error if it is damaged, IO error if it cannot be read.
+ * Sizes are always checked, digests if DIGESTS and this store object has not checked them before. */
 PrEntry *pr_store_look (PrStore *store, const char *key, gboolean digests, GError **error);
 
 /* An entry being made. */
@@ -40,12 +40,12 @@ typedef struct
   int lock;
 } PrBuild;
 
-/* Either the entry of KEY, sound to the last byte (RET_ENTRY is set, NULL is returned without an error), or the right to make it.
- * Waits for another process that makes it.  A damaged entry is moved to corrupt/ and told as a NOTE. */
+/* Either the entry of KEY, sound to the last byte (RET_ENTRY is set, NULL is returned without an error), or the right
+ * to make it. Waits for another process that makes it.  A damaged entry is moved to corrupt/ and told as a NOTE. */
 PrBuild *pr_store_acquire (PrStore *store, const char *key, const PrWatch *watch, PrEntry **ret_entry, GError **error);
 /* Seal build->dir (which holds the record and outputs of STAGE) and make it visible; frees the build in any case. */
-PrEntry *pr_store_commit (PrStore *store, PrBuild *build, const PrStage *stage, const json_t *identity, const PrDims *dims,
-                          GError **error);
+PrEntry *pr_store_commit (PrStore *store, PrBuild *build, const PrStage *stage, const json_t *identity,
+                          const PrDims *dims, GError **error);
 /* Give up: outputs are removed, scratch stays.  NULL is fine. */
 void pr_store_abort (PrBuild *build);
 

@@ -3,10 +3,11 @@
 #include "runtime/watch.h"
 
 static const char *const names[] = {
-  [PR_EVENT_RUN_BEGIN] = "run_begin",       [PR_EVENT_RUN_DONE] = "run_done",     [PR_EVENT_RUN_END] = "run_end",
-  [PR_EVENT_RUN_FAILED] = "run_failed",     [PR_EVENT_STAGE_WAIT] = "stage_wait", [PR_EVENT_STAGE_BEGIN] = "stage_begin",
-  [PR_EVENT_STAGE_STEP] = "stage_step",     [PR_EVENT_STAGE_END] = "stage_end",   [PR_EVENT_STAGE_CACHED] = "stage_cached",
-  [PR_EVENT_NOTE] = "note",
+  [PR_EVENT_RUN_BEGIN] = "run_begin",       [PR_EVENT_RUN_DONE] = "run_done",
+  [PR_EVENT_RUN_END] = "run_end",           [PR_EVENT_RUN_FAILED] = "run_failed",
+  [PR_EVENT_STAGE_WAIT] = "stage_wait",     [PR_EVENT_STAGE_BEGIN] = "stage_begin",
+  [PR_EVENT_STAGE_STEP] = "stage_step",     [PR_EVENT_STAGE_END] = "stage_end",
+  [PR_EVENT_STAGE_CACHED] = "stage_cached", [PR_EVENT_NOTE] = "note",
 };
 
 const char *

@@ -1,7 +1,7 @@
 /* watch.h - what goes on while an experiment runs, told to whoever wants to show or keep it; and the wish to stop.
  *
- * Library code never prints: it emits events.  The program turns them into bars or lines (cli/) and into a progress file
- * (progress.h).
+ * Library code never prints: it emits events.  The program turns them into bars or lines (cli/) and into a progress
+ * file (progress.h).
  */
 #ifndef PR_WATCH_H
 #define PR_WATCH_H
@@ -10,16 +10,16 @@
 
 typedef enum
 {
-  PR_EVENT_RUN_BEGIN,     /* run, n_runs, arm, seed, n_nodes */
-  PR_EVENT_RUN_DONE,      /* its sealed result was there already */
-  PR_EVENT_RUN_END,       /* its result was written; text: the file */
-  PR_EVENT_RUN_FAILED,    /* text: the message */
-  PR_EVENT_STAGE_WAIT,    /* another process computes it */
-  PR_EVENT_STAGE_BEGIN,   /* node, n_nodes, stage, key */
-  PR_EVENT_STAGE_STEP,    /* done, total (0: unknown), text: status or NULL */
-  PR_EVENT_STAGE_END,     /* seconds */
-  PR_EVENT_STAGE_CACHED,  /* its outputs were in the store */
-  PR_EVENT_NOTE,          /* text: something that the user should know and that was dealt with */
+  PR_EVENT_RUN_BEGIN,    /* run, n_runs, arm, seed, n_nodes */
+  PR_EVENT_RUN_DONE,     /* its sealed result was there already */
+  PR_EVENT_RUN_END,      /* its result was written; text: the file */
+  PR_EVENT_RUN_FAILED,   /* text: the message */
+  PR_EVENT_STAGE_WAIT,   /* another process computes it */
+  PR_EVENT_STAGE_BEGIN,  /* node, n_nodes, stage, key */
+  PR_EVENT_STAGE_STEP,   /* done, total (0: unknown), text: status or NULL */
+  PR_EVENT_STAGE_END,    /* seconds */
+  PR_EVENT_STAGE_CACHED, /* its outputs were in the store */
+  PR_EVENT_NOTE,         /* text: something that the user should know and that was dealt with */
 } PrEventKind;
 
 /* Strings may be NULL where the kind does not need them, and are borrowed. */

@@ -30,7 +30,7 @@ put (const char *name, const void *data, gsize length)
 {
   char *path = g_build_filename (dir, name, NULL);
 
-  ck_assert (g_file_set_contents (path, data, (gssize) length, NULL));
+  ck_assert (g_file_set_contents (path, data, (gssize)length, NULL));
   return path;
 }
 
@@ -86,7 +86,9 @@ START_TEST (lines_of_plain_text)
   check_join ("a\nb\n", 4, "a|b");
   check_join ("a\nb", 3, "a|b");
   check_join ("a\r\n\r\nb\r", 7, "a||b");
-  check_join ("\xef\xbb\xbf" "a\n", 5, "a");
+  check_join ("\xef\xbb\xbf"
+              "a\n",
+              5, "a");
   check_join ("\xef\xbb\xbf", 3, "");
   check_join ("", 0, "");
   check_join ("\n", 1, "");
@@ -105,8 +107,8 @@ START_TEST (lines_of_gzip)
   const guint8 *data = g_bytes_get_data (one, &length);
 
   check_join (data, length, "a|b");
-  g_byte_array_append (two, data, (guint) length);
-  g_byte_array_append (two, data, (guint) length);
+  g_byte_array_append (two, data, (guint)length);
+  g_byte_array_append (two, data, (guint)length);
   check_join (two->data, two->len, "a|ba|b"); /* members follow each other seamlessly */
   data = g_bytes_get_data (nothing, &length);
   check_join (data, length, "");
@@ -129,7 +131,9 @@ START_TEST (bad_text_names_its_line)
 {
   check_fault ("a\nb\xff\n", 5, PR_ERROR_DATA, ":2: not UTF-8 at byte 2");
   check_fault ("a\nb\nc\0d\n", 9, PR_ERROR_DATA, ":3: NUL byte");
-  check_fault ("\xff\xfe" "a\0", 4, PR_ERROR_DATA, ":1: NUL byte");
+  check_fault ("\xff\xfe"
+               "a\0",
+               4, PR_ERROR_DATA, ":1: NUL byte");
 }
 END_TEST
 
@@ -162,17 +166,17 @@ START_TEST (damaged_gzip_is_refused)
   gsize length;
 
   for (int i = 0; i < 100000; i++)
-    text[i] = (char) (i % 100 == 99 ? '\n' : 'a' + (i * 7919 / 13) % 26);
+    text[i] = (char)(i % 100 == 99 ? '\n' : 'a' + (i * 7919 / 13) % 26);
   packed = gzip (text, 100000);
   data = g_bytes_get_data (packed, &length);
   check_fault (data, length / 2, PR_ERROR_DATA, "end too early");
   check_fault (data, length - 1, PR_ERROR_DATA, "end too early");
   check_fault (data, 2, PR_ERROR_DATA, "end too early");
-  g_byte_array_append (copy, data, (guint) length);
-  g_byte_array_append (copy, (const guint8 *) "junk", 4);
+  g_byte_array_append (copy, data, (guint)length);
+  g_byte_array_append (copy, (const guint8 *)"junk", 4);
   check_fault (copy->data, copy->len, PR_ERROR_DATA, "garbage");
   check_fault (copy->data, length + 1, PR_ERROR_DATA, "garbage");
-  g_byte_array_set_size (copy, (guint) length);
+  g_byte_array_set_size (copy, (guint)length);
   copy->data[length - 6] ^= 0x55; /* in the checksum */
   check_fault (copy->data, copy->len, PR_ERROR_DATA, "corrupt");
   memset (copy->data + 10, 0xff, 20);
@@ -204,8 +208,8 @@ START_TEST (many_lines_arrive_whole)
   packed = gzip (text->str, text->len);
   for (int gz = 0; gz < 2; gz++)
     {
-      g_autofree char *path = gz ? put ("t", g_bytes_get_data (packed, NULL), g_bytes_get_size (packed))
-                                 : put ("t", text->str, text->len);
+      g_autofree char *path =
+          gz ? put ("t", g_bytes_get_data (packed, NULL), g_bytes_get_size (packed)) : put ("t", text->str, text->len);
       g_autoptr (PrLines) lines = pr_lines_open (path, &error);
       const char *line, *at = text->str;
       gsize length;

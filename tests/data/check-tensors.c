@@ -56,11 +56,11 @@ START_TEST (tensors_come_back)
   ck_assert_int_eq (t->n, 6);
   ck_assert_int_eq (memcmp (t->data, f, sizeof f), 0);
   t = pr_tensors_lookup (tensors, "l");
-  ck_assert_uint_eq ((guintptr) t->data % 8, 0);
-  ck_assert_int_eq (*(const gint64 *) t->data, G_MININT64);
+  ck_assert_uint_eq ((guintptr)t->data % 8, 0);
+  ck_assert_int_eq (*(const gint64 *)t->data, G_MININT64);
   t = pr_tensors_lookup (tensors, "d");
   ck_assert_uint_eq (t->n_dims, 0);
-  ck_assert_double_eq (*(const double *) t->data, 0.1);
+  ck_assert_double_eq (*(const double *)t->data, 0.1);
   ck_assert_int_eq (pr_tensors_lookup (tensors, "empty")->n, 0);
   ck_assert_ptr_null (pr_tensors_get (tensors, "f", PR_DTYPE_F32, 2, wrong, &error));
   ck_assert_pr_error (error, PR_ERROR_DATA, "tensor 'f': is F32 [2, 3], wanted F32 [2, 4]");
@@ -177,10 +177,10 @@ put_raw (guint64 header_length, const char *header, gsize data)
   g_autoptr (GByteArray) bytes = g_byte_array_new ();
   g_autofree guint8 *zeros = g_malloc0 (data + 1);
 
-  g_byte_array_append (bytes, (const guint8 *) &header_length, 8);
-  g_byte_array_append (bytes, (const guint8 *) header, (guint) strlen (header));
-  g_byte_array_append (bytes, zeros, (guint) data);
-  ck_assert (g_file_set_contents (path, (const char *) bytes->data, (gssize) bytes->len, NULL));
+  g_byte_array_append (bytes, (const guint8 *)&header_length, 8);
+  g_byte_array_append (bytes, (const guint8 *)header, (guint)strlen (header));
+  g_byte_array_append (bytes, zeros, (guint)data);
+  ck_assert (g_file_set_contents (path, (const char *)bytes->data, (gssize)bytes->len, NULL));
 }
 
 START_TEST (headers_are_checked)
@@ -196,8 +196,8 @@ START_TEST (headers_are_checked)
       for (gsize i = 0; i < pr_tensors_n (tensors); i++)
         if (pr_tensors_at (tensors, i)->dtype == PR_DTYPE_F32)
           {
-            ck_assert_uint_eq ((guintptr) pr_tensors_at (tensors, i)->data % 4, 0);
-            ck_assert_float_eq (*(const float *) pr_tensors_at (tensors, i)->data, 0);
+            ck_assert_uint_eq ((guintptr)pr_tensors_at (tensors, i)->data % 4, 0);
+            ck_assert_float_eq (*(const float *)pr_tensors_at (tensors, i)->data, 0);
           }
       return;
     }
@@ -209,7 +209,7 @@ END_TEST
 
 START_TEST (lengths_are_checked)
 {
-  const guint64 lengths[] = { 3, G_MAXUINT64, G_MAXUINT64 - 7, G_MAXINT64, (guint64) 1 << 40 };
+  const guint64 lengths[] = { 3, G_MAXUINT64, G_MAXUINT64 - 7, G_MAXINT64, (guint64)1 << 40 };
   g_autoptr (GError) error = NULL;
 
   for (gsize i = 0; i < G_N_ELEMENTS (lengths); i++)

@@ -11,7 +11,9 @@
 static PrEvent
 event (PrEventKind kind)
 {
-  return (PrEvent) { .kind = kind, .run = 2, .n_runs = 6, .node = 3, .n_nodes = 5, .arm = "pause", .seed = 4, .stage = "sft" };
+  return (PrEvent){
+    .kind = kind, .run = 2, .n_runs = 6, .node = 3, .n_nodes = 5, .arm = "pause", .seed = 4, .stage = "sft"
+  };
 }
 
 static PrEvent
@@ -48,7 +50,8 @@ START_TEST (lines_say_where_we_are)
   /* The stage was resumed at 100: 50 steps in 10 seconds, 250 to go. */
   e = step (150, 400, "loss 3.2");
   check_text (&e, &pace, 1020 * SECOND, FALSE, 0, "[2/6 pause s4] 3/5 sft  38 %  ETA 0:50  loss 3.2");
-  check_text (&e, &pace, 1020 * SECOND, TRUE, 0, "[2/6 pause s4] 3/5 sft  #######.............  38 %  ETA 0:50  loss 3.2");
+  check_text (&e, &pace, 1020 * SECOND, TRUE, 0,
+              "[2/6 pause s4] 3/5 sft  #######.............  38 %  ETA 0:50  loss 3.2");
   check_text (&e, &pace, 1020 * SECOND, TRUE, 30, "[2/6 pause s4] 3/5 sft  ######");
   e = step (7, 0, "a\nb\x1b[2J");
   check_text (&e, &pace, 1020 * SECOND, TRUE, 0, "[2/6 pause s4] 3/5 sft  7  0:20  a b [2J");
@@ -65,7 +68,8 @@ START_TEST (the_file_holds_a_line_an_event)
   g_autofree char *dir = pr_check_tmpdir (), *path = g_build_filename (dir, "p.jsonl", NULL);
   g_autoptr (GError) error = NULL;
   const char *names[] = { "stage_begin", "stage_step", "note" };
-  PrEvent note = event (PR_EVENT_NOTE), begin = event (PR_EVENT_STAGE_BEGIN), one = step (1, 9, "x"), two = step (2, 9, "x");
+  PrEvent note = event (PR_EVENT_NOTE), begin = event (PR_EVENT_STAGE_BEGIN), one = step (1, 9, "x"),
+          two = step (2, 9, "x");
   gsize n = 0;
 
   note.text = "caf\xc3\xa9 \"quoted\"";

@@ -16,7 +16,7 @@ make (void)
   pr_record_metric (record, "oracle", NAN);
   pr_record_metric (record, "hit_10", 0.25);
   for (guint64 i = 0; i < 100; i++)
-    pr_record_curve (record, "loss", i * 2, 1.0 / (double) (i + 1));
+    pr_record_curve (record, "loss", i * 2, 1.0 / (double)(i + 1));
   pr_record_curve (record, "lr", 0, 0.5);
   pr_record_users (record, "hit_10", users, 3);
   pr_record_users (record, "empty", NULL, 0);
@@ -27,7 +27,7 @@ make (void)
   record->costs[PR_COST_FLOPS] = 1.5e15;
   record->wall_seconds = 2.5;
   record->cpu_seconds = 4.75;
-  record->peak_rss = (guint64) 5 << 32;
+  record->peak_rss = (guint64)5 << 32;
   return record;
 }
 
@@ -45,9 +45,9 @@ START_TEST (a_record_comes_back)
   back = pr_record_load (dir, &error);
   ck_assert_no_error (error);
   ck_assert_uint_eq (back->metrics->len, 2);
-  ck_assert_str_eq (((PrRecordMetric *) back->metrics->pdata[0])->name, "hit_10");
-  ck_assert_double_eq (((PrRecordMetric *) back->metrics->pdata[0])->value, 0.25);
-  ck_assert (isnan (((PrRecordMetric *) back->metrics->pdata[1])->value));
+  ck_assert_str_eq (((PrRecordMetric *)back->metrics->pdata[0])->name, "hit_10");
+  ck_assert_double_eq (((PrRecordMetric *)back->metrics->pdata[0])->value, 0.25);
+  ck_assert (isnan (((PrRecordMetric *)back->metrics->pdata[1])->value));
   ck_assert_uint_eq (back->curves->len, 2);
   loss = back->curves->pdata[0];
   ck_assert_str_eq (loss->series, "loss");
@@ -58,7 +58,7 @@ START_TEST (a_record_comes_back)
   ck_assert_uint_eq (users->values->len, 3);
   ck_assert (isnan (g_array_index (users->values, float, 1)));
   ck_assert_float_eq (g_array_index (users->values, float, 2), 0.5f);
-  ck_assert_uint_eq (((PrRecordUsers *) back->users->pdata[1])->values->len, 0);
+  ck_assert_uint_eq (((PrRecordUsers *)back->users->pdata[1])->values->len, 0);
   column = back->columns->pdata[1];
   ck_assert_str_eq (column->table, "buckets");
   ck_assert_str_eq (column->column, "n");
@@ -66,7 +66,7 @@ START_TEST (a_record_comes_back)
   ck_assert_double_eq (back->costs[PR_COST_FLOPS], 1.5e15);
   ck_assert_double_eq (back->wall_seconds, 2.5);
   ck_assert_double_eq (back->cpu_seconds, 4.75);
-  ck_assert_uint_eq (back->peak_rss, (guint64) 5 << 32);
+  ck_assert_uint_eq (back->peak_rss, (guint64)5 << 32);
   pr_check_rmdir (dir);
 }
 END_TEST
@@ -74,8 +74,12 @@ END_TEST
 START_TEST (a_damaged_record_is_refused)
 {
   const char *const changes[][2] = {
-    { "pauserec-record/1", "pauserec-record/9" }, { "\"hit_10\"", "\"Hit@10\"" }, { "\"loss\"", "\"loss2\"" },
-    { "\"flops\"", "\"flips\"" },                 { "\"n\"", "\"m\"" },           { "wall_seconds", "wall" },
+    { "pauserec-record/1", "pauserec-record/9" },
+    { "\"hit_10\"", "\"Hit@10\"" },
+    { "\"loss\"", "\"loss2\"" },
+    { "\"flops\"", "\"flips\"" },
+    { "\"n\"", "\"m\"" },
+    { "wall_seconds", "wall" },
   };
   g_autofree char *dir = pr_check_tmpdir (), *path = g_build_filename (dir, "record.json", NULL);
   g_autofree char *numbers = g_build_filename (dir, "record.safetensors", NULL), *text = NULL;

@@ -23,7 +23,7 @@ static GString *events;
 static void
 on_event (const PrEvent *event, gpointer ctx)
 {
-  (void) ctx;
+  (void)ctx;
   g_string_append_printf (events, "%s %" G_GUINT64_FORMAT "/%" G_GUINT64_FORMAT " %s\n", pr_event_name (event->kind),
                           event->done, event->total, event->text != NULL ? event->text : "-");
 }
@@ -39,8 +39,8 @@ setup (void)
   cancel = 0;
   events = g_string_new ("");
   fake_node_init (&fake, slots, G_N_ELEMENTS (slots));
-  edges[0] = (PrEdge) { &slots[0], &fake.node, &slots[2] };
-  edges[1] = (PrEdge) { &slots[1], NULL, NULL };
+  edges[0] = (PrEdge){ &slots[0], &fake.node, &slots[2] };
+  edges[1] = (PrEdge){ &slots[1], NULL, NULL };
   fake.node.edges = edges;
   fake.node.n_edges = 2;
 }
@@ -59,7 +59,9 @@ run_it (gboolean (*function) (const void *, PrRun *, GError **), const PrNodePla
         PrDims **ret_dims, GError **error)
 {
   const char *const inputs[] = { "/somewhere/in", NULL };
-  PrStageRun call = { .node = &fake.node, .seed = 77, .input_dirs = inputs, .dir = dir, .scratch = "/scratch", .watch = &watch };
+  PrStageRun call = {
+    .node = &fake.node, .seed = 77, .input_dirs = inputs, .dir = dir, .scratch = "/scratch", .watch = &watch
+  };
 
   fake.stage.run = function;
   return pr_stage_run (&call, plan, ret_record, ret_dims, error);
@@ -71,7 +73,7 @@ good (const void *params, PrRun *run, GError **error)
   const float users[] = { 1, 0, NAN, 0 }, nobody[] = { NAN };
   g_autofree char *file = g_build_filename (pr_run_output_dir (run, "out"), "x", NULL);
 
-  (void) params;
+  (void)params;
   ck_assert_str_eq (pr_run_input_dir (run, "in"), "/somewhere/in");
   ck_assert_ptr_null (pr_run_input_dir (run, "maybe"));
   ck_assert (g_file_test (pr_run_output_dir (run, "out"), G_FILE_TEST_IS_DIR));
@@ -98,8 +100,8 @@ static double
 metric (const PrRecord *record, const char *name)
 {
   for (guint i = 0; i < record->metrics->len; i++)
-    if (strcmp (((const PrRecordMetric *) record->metrics->pdata[i])->name, name) == 0)
-      return ((const PrRecordMetric *) record->metrics->pdata[i])->value;
+    if (strcmp (((const PrRecordMetric *)record->metrics->pdata[i])->name, name) == 0)
+      return ((const PrRecordMetric *)record->metrics->pdata[i])->value;
   ck_abort_msg ("no metric %s", name);
   return 0;
 }
@@ -126,14 +128,14 @@ END_TEST
 static gboolean
 fails_alone (const void *params, PrRun *run, GError **error)
 {
-  (void) params, (void) run, (void) error;
+  (void)params, (void)run, (void)error;
   return FALSE;
 }
 
 static gboolean
 fails_by_half (const void *params, PrRun *run, GError **error)
 {
-  (void) params, (void) run;
+  (void)params, (void)run;
   g_set_error (error, PR_ERROR, PR_ERROR_DATA, "but it went well");
   return TRUE;
 }
@@ -141,7 +143,7 @@ fails_by_half (const void *params, PrRun *run, GError **error)
 static gboolean
 fails_abroad (const void *params, PrRun *run, GError **error)
 {
-  (void) params, (void) run;
+  (void)params, (void)run;
   g_set_error (error, G_KEY_FILE_ERROR, G_KEY_FILE_ERROR_PARSE, "foreign");
   return FALSE;
 }
@@ -149,7 +151,7 @@ fails_abroad (const void *params, PrRun *run, GError **error)
 static gboolean
 fails_numerically (const void *params, PrRun *run, GError **error)
 {
-  (void) params, (void) run;
+  (void)params, (void)run;
   g_set_error (error, PR_ERROR, PR_ERROR_NUMERIC, "NaN loss at step 3");
   return FALSE;
 }
@@ -178,7 +180,7 @@ static int misuse_kind;
 static gboolean
 misuses (const void *params, PrRun *run, GError **error)
 {
-  (void) params, (void) error;
+  (void)params, (void)error;
   switch (misuse_kind)
     {
     case 0:
@@ -214,15 +216,15 @@ misuses (const void *params, PrRun *run, GError **error)
       pr_run_add_cost (run, PR_COST_FLOPS, NAN);
       break;
     case 10:
-      pr_run_user_metric (run, "x", NULL, (gsize) G_MAXINT32 + 1);
+      pr_run_user_metric (run, "x", NULL, (gsize)G_MAXINT32 + 1);
       break;
     }
   return TRUE;
 }
 
 static const char *const misuse_texts[] = {
-  "input 'out'", "output 'in'", "'Hit@10'", "'NULL'", "'nowhere'", "negative (-1)", "'a b'", "have 1 and 2 values", "cost 7",
-  "nan",         "too many values",
+  "input 'out'", "output 'in'",         "'Hit@10'", "'NULL'", "'nowhere'",       "negative (-1)",
+  "'a b'",       "have 1 and 2 values", "cost 7",   "nan",    "too many values",
 };
 
 START_TEST (misuse_is_the_plugins_error)

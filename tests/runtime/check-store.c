@@ -33,7 +33,7 @@ static gboolean cancel_when_waiting;
 static void
 on_event (const PrEvent *event, gpointer ctx)
 {
-  (void) ctx;
+  (void)ctx;
   g_string_append_printf (events, "%s %s\n", pr_event_name (event->kind), event->text != NULL ? event->text : "");
   if (event->kind == PR_EVENT_STAGE_WAIT && cancel_when_waiting)
     g_atomic_int_set (&cancel, 1);
@@ -189,8 +189,9 @@ static const struct
 {
   const char *file, *content;
 } damages[] = {
-  { "out/a.txt", "hellO" }, { "out/a.txt", "hell" }, { "out/b.txt", "x" }, { "more/c.txt", NULL }, { "record.json", "[]" },
-  { "entry.json", NULL },   { "entry.json", "{" },   { "entry.json", "{}" }, { "entry.json", "7" },
+  { "out/a.txt", "hellO" }, { "out/a.txt", "hell" }, { "out/b.txt", "x" },
+  { "more/c.txt", NULL },   { "record.json", "[]" }, { "entry.json", NULL },
+  { "entry.json", "{" },    { "entry.json", "{}" },  { "entry.json", "7" },
 };
 
 START_TEST (a_damaged_entry_is_made_again)
@@ -435,8 +436,8 @@ START_TEST (a_read_only_store_serves_what_it_has_and_says_what_it_cannot)
   ck_assert_ptr_null (pr_store_acquire (store, KEY_A, &watch, &entry, &error));
   ck_assert_no_error (error);
   ck_assert_ptr_nonnull (entry);
-  ck_assert_ptr_null (
-    pr_store_acquire (store, "bb00000000000000000000000000000000000000000000000000000000000000", &watch, &none, &error));
+  ck_assert_ptr_null (pr_store_acquire (store, "bb00000000000000000000000000000000000000000000000000000000000000",
+                                        &watch, &none, &error));
   ck_assert_pr_error (error, PR_ERROR_IO, "is the store writable?");
   ck_assert_ptr_null (none);
   if (geteuid () != getuid ())
@@ -484,8 +485,8 @@ START_TEST (the_key_is_what_results_depend_on)
   PrEdge edge = { &slots[0], &from.node, &slots[1] };
   GHashTable *seen = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
 
-  fake.node.name = (char *) "other";
-  fake.run.arm = (char *) "other";
+  fake.node.name = (char *)"other";
+  fake.run.arm = (char *)"other";
   fake.run.seed = 2; /* the stage is not stochastic */
   same = key_now ();
   ck_assert_str_eq (before, same);
@@ -500,7 +501,7 @@ START_TEST (the_key_is_what_results_depend_on)
   ck_assert (g_hash_table_add (seen, key_now ()));
   fake.stage.id = "fake2";
   ck_assert (g_hash_table_add (seen, key_now ()));
-  fake.entry.digest = (char *) "d2";
+  fake.entry.digest = (char *)"d2";
   ck_assert (g_hash_table_add (seen, key_now ()));
   json_object_set_new (fake.node.identity, "k", json_string ("6"));
   ck_assert (g_hash_table_add (seen, key_now ()));

@@ -18,12 +18,12 @@ static inline void
 fake_node_init (FakeNode *fake, const PrSlotSpec *slots, gsize n_slots)
 {
   memset (fake, 0, sizeof *fake);
-  fake->stage = (PrStage) { .size = sizeof (PrStage), .id = "fake", .version = "1", .slots = slots, .n_slots = n_slots };
-  fake->entry = (PrStageEntry) { .stage = &fake->stage, .path = (char *) "fake.so", .digest = (char *) "d1" };
-  fake->node = (PrNode) { .name = (char *) "node", .entry = &fake->entry, .identity = json_pack ("{s:s}", "k", "5") };
+  fake->stage = (PrStage){ .size = sizeof (PrStage), .id = "fake", .version = "1", .slots = slots, .n_slots = n_slots };
+  fake->entry = (PrStageEntry){ .stage = &fake->stage, .path = (char *)"fake.so", .digest = (char *)"d1" };
+  fake->node = (PrNode){ .name = (char *)"node", .entry = &fake->entry, .identity = json_pack ("{s:s}", "k", "5") };
   fake->nodes = g_ptr_array_new ();
   g_ptr_array_add (fake->nodes, &fake->node);
-  fake->run = (PrRunSpec) { .arm = (char *) "arm", .seed = 1, .nodes = fake->nodes };
+  fake->run = (PrRunSpec){ .arm = (char *)"arm", .seed = 1, .nodes = fake->nodes };
 }
 
 static inline void

@@ -1,0 +1,398 @@
+/* An experiment that is killed, disturbed or damaged anywhere ends in the same results as one that was left alone. */
+#include "config.h"
+
+#include "pr-check.h"
+
+#include "results/results.h"
+#include "runtime/experiment-run.h"
+#include "runtime/folder.h"
+#include "runtime/sha256.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define MANIFEST                                                                                                       \
+  "[experiment]\nname = probe\nseeds = 1;2\nmetric = hit_10\nbaseline = short\n"                                       \
+  "[stage seed]\nuses = probe-seed\n"                                                                                  \
+  "[stage walk]\nuses = probe-walk\n"                                                                                  \
+  "[arm short]\npipeline = seed; walk\n"                                                                               \
+  "[arm long]\npipeline = seed; walk\nwalk.steps = 20\n"
+
+static char *dir, *tally;
+static const char *manifest_text;
+
+/* What a watch does besides counting: die at one event, or ask to stop at it. */
+static int n_events, die_at, stop_at;
+static gint cancel;
+static GString *seen;
+
+static void
+on_event (const PrEvent *event, gpointer ctx)
+{
+  (void)ctx;
+  if (event->kind == PR_EVENT_NOTE || event->kind == PR_EVENT_RUN_FAILED)
+    g_string_append_printf (seen, "%s: %s\n", pr_event_name (event->kind), event->text);
+  if (n_events == die_at)
+    kill (getpid (), SIGKILL);
+  if (n_events == stop_at)
+    g_atomic_int_set (&cancel, 1);
+  n_events++;
+}
+
+static const PrWatch watch = { .cancel = &cancel, .event = on_event };
+
+static void
+setup (void)
+{
+  dir = pr_check_tmpdir ();
+  tally = g_build_filename (dir, "tally", NULL);
+  g_setenv ("PR_TEST_TALLY", tally, TRUE);
+  seen = g_string_new ("");
+  manifest_text = MANIFEST;
+  n_events = 0;
+  cancel = 0;
+  die_at = stop_at = -1;
+}
+
+static void
+teardown (void)
+{
+  pr_check_rmdir (dir);
+  g_string_free (seen, TRUE);
+  g_free (tally);
+  g_free (dir);
+}
+
+/* Run MANIFEST with these settings into DIR/<place>-store and DIR/<place>-out. */
+static gboolean
+run (const char *place, const char *const *set, PrExperimentSummary *ret_summary, GError **error)
+{
+  g_autofree char *plugin = g_build_filename (g_getenv ("PR_BUILD_DIR"), "tests", "runtime", ".libs", "probe.so", NULL);
+  g_autofree char *manifest = g_build_filename (dir, "m.manifest", NULL);
+  g_autofree char *store = g_strdup_printf ("%s/%s-store", dir, place),
+                  *out = g_strdup_printf ("%s/%s-out", dir, place);
+  g_autoptr (PrRegistry) registry = pr_registry_new ();
+  g_autoptr (PrExperiment) experiment = NULL;
+  const PrExperimentOptions options = { .set = set };
+  g_autoptr (GError) fault = NULL;
+
+  pr_registry_load (registry, plugin, &fault);
+  ck_assert_no_error (fault);
+  ck_assert (g_file_set_contents (manifest, manifest_text, -1, NULL));
+  experiment = pr_experiment_load (manifest, registry, &options, &fault);
+  ck_assert_no_error (fault);
+  return pr_experiment_run (experiment, store, out, &watch, ret_summary, error);
+}
+
+static void
+must_run (const char *place, PrExperimentSummary *ret_summary)
+{
+  g_autoptr (GError) error = NULL;
+
+  pr_experiment_summary_clear (ret_summary);
+  run (place, NULL, ret_summary, &error);
+  ck_assert_no_error (error);
+}
+
+static char *
+tallied (void)
+{
+  char *text = NULL;
+
+  if (!g_file_get_contents (tally, &text, NULL, NULL))
+    return g_strdup ("");
+  g_unlink (tally);
+  return text;
+}
+
+/* Every run file with its digest: what must not depend on anything. */
+static char *
+digests (const char *place)
+{
+  g_autofree char *folder = g_strdup_printf ("%s/%s-out/runs", dir, place);
+  g_auto (GStrv) names = pr_folder_list (folder, NULL);
+  g_autoptr (GString) all = g_string_new ("");
+
+  for (char **name = names; *name != NULL; name++)
+    {
+      g_autofree char *path = g_build_filename (folder, *name, NULL), *digest = NULL;
+      g_autoptr (GError) error = NULL;
+
+      ck_assert (pr_results_verify_run (path, NULL, &digest, &error));
+      g_string_append_printf (all, "%s %s\n", *name, digest);
+    }
+  return g_string_free (g_steal_pointer (&all), FALSE);
+}
+
+/* Nothing that is only half there: tmp/ and scratch/ of the store are empty, no hidden file lies about in the results.
+ */
+static void
+check_clean (const char *place)
+{
+  const char *const folders[] = { "store/tmp", "store/scratch", "store/corrupt" };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (folders); i++)
+    {
+      g_autofree char *folder = g_strdup_printf ("%s/%s-%s", dir, place, folders[i]);
+      g_auto (GStrv) names = pr_folder_list (folder, NULL);
+
+      ck_assert_msg (names != NULL && names[0] == NULL, "%s is not empty", folder);
+    }
+}
+
+START_TEST (the_second_time_there_is_nothing_to_do)
+{
+  PrExperimentSummary summary = { 0 };
+  g_autofree char *first = NULL, *second = NULL, *third = NULL, *before = NULL, *after = NULL;
+  g_autofree char *out = g_build_filename (dir, "a-out", NULL);
+
+  must_run ("a", &summary);
+  first = tallied ();
+  ck_assert_str_eq (first, "seed:0\nwalk:0\nwalk:0\nwalk:0\nwalk:0\n");
+  ck_assert_uint_eq (summary.n_computed, 5);
+  ck_assert_uint_eq (summary.n_cached, 0);
+  ck_assert_uint_eq (summary.n_written, 4);
+  ck_assert (g_file_test (summary.results, G_FILE_TEST_EXISTS));
+  before = digests ("a");
+  must_run ("a", &summary);
+  second = tallied ();
+  ck_assert_str_eq (second, "");
+  ck_assert_uint_eq (summary.n_computed + summary.n_cached + summary.n_written, 0);
+  ck_assert_uint_eq (summary.n_done, 4);
+  /* Without the results the store still has everything. */
+  pr_check_rmdir (out);
+  must_run ("a", &summary);
+  third = tallied ();
+  ck_assert_str_eq (third, "");
+  ck_assert_uint_eq (summary.n_cached, 5);
+  ck_assert_uint_eq (summary.n_written, 4);
+  after = digests ("a");
+  ck_assert_str_eq (before, after);
+  check_clean ("a");
+  pr_experiment_summary_clear (&summary);
+}
+END_TEST
+
+/* In a child: run until it dies or ends; TRUE if it was killed. */
+static gboolean
+run_and_die (const char *place, const char *const *set)
+{
+  pid_t child = fork ();
+  int status;
+
+  if (child == 0)
+    {
+      PrExperimentSummary summary = { 0 };
+
+      run (place, set, &summary, NULL);
+      _exit (0);
+    }
+  ck_assert_int_eq (waitpid (child, &status, 0), child);
+  ck_assert (WIFSIGNALED (status) ? WTERMSIG (status) == SIGKILL : WEXITSTATUS (status) == 0);
+  return WIFSIGNALED (status);
+}
+
+START_TEST (killed_at_any_event_it_ends_the_same)
+{
+  PrExperimentSummary summary = { 0 };
+  g_autofree char *reference = NULL;
+  int n = 0;
+
+  must_run ("reference", &summary);
+  reference = digests ("reference");
+  n = n_events;
+  ck_assert_int_gt (n, 60);
+  for (int at = 0; at < n; at += 7)
+    {
+      g_autofree char *place = g_strdup_printf ("k%d", at), *found = NULL;
+
+      n_events = 0;
+      die_at = at;
+      ck_assert (run_and_die (place, NULL));
+      die_at = -1;
+      must_run (place, &summary);
+      found = digests (place);
+      ck_assert_str_eq (found, reference);
+      check_clean (place);
+    }
+  pr_experiment_summary_clear (&summary);
+}
+END_TEST
+
+START_TEST (killed_in_a_stage_it_goes_on_from_the_checkpoint)
+{
+  PrExperimentSummary summary = { 0 };
+  g_autofree char *reference = NULL, *unused = NULL;
+  /* Steps before which the stage dies (13: its output is written), and where it goes on. */
+  const struct
+  {
+    const char *at;
+    const char *tally;
+  } cases[] = {
+    { "walk.kill_at=0", "seed:0\nwalk:0\nwalk:0\nwalk:0\nwalk:0\nwalk:0\n" },
+    { "walk.kill_at=3", "seed:0\nwalk:0\nwalk:0\nwalk:0\nwalk:0\nwalk:0\n" },
+    { "walk.kill_at=4", "seed:0\nwalk:0\nwalk:4\nwalk:0\nwalk:0\nwalk:0\n" },
+    { "walk.kill_at=11", "seed:0\nwalk:0\nwalk:8\nwalk:0\nwalk:0\nwalk:0\n" },
+    { "walk.kill_at=13", "seed:0\nwalk:0\nwalk:12\nwalk:0\nwalk:0\nwalk:0\n" },
+  };
+
+  must_run ("reference", &summary);
+  reference = digests ("reference");
+  unused = tallied ();
+  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      const char *const set[] = { cases[i].at, NULL };
+      g_autofree char *place = g_strdup_printf ("c%d", (int)i), *found = NULL, *calls = NULL;
+
+      ck_assert (run_and_die (place, set));
+      must_run (place, &summary);
+      calls = tallied ();
+      ck_assert_str_eq (calls, cases[i].tally);
+      found = digests (place);
+      ck_assert_str_eq (found, reference);
+      check_clean (place);
+    }
+  pr_experiment_summary_clear (&summary);
+}
+END_TEST
+
+START_TEST (cancelled_it_says_so_and_goes_on_later)
+{
+  PrExperimentSummary summary = { 0 };
+  g_autofree char *reference = NULL, *found = NULL;
+  g_autoptr (GError) error = NULL;
+
+  must_run ("reference", &summary);
+  reference = digests ("reference");
+  for (int at = 0; at < 40; at += 7)
+    {
+      g_autofree char *place = g_strdup_printf ("s%d", at);
+
+      n_events = 0;
+      stop_at = at;
+      ck_assert (!run (place, NULL, &summary, &error));
+      ck_assert_pr_error (error, PR_ERROR_CANCELLED, "cancelled");
+      ck_assert_ptr_null (summary.results);
+      g_clear_error (&error);
+      stop_at = -1;
+      cancel = 0;
+      must_run (place, &summary);
+      g_free (found);
+      found = digests (place);
+      ck_assert_str_eq (found, reference);
+      check_clean (place);
+    }
+  pr_experiment_summary_clear (&summary);
+}
+END_TEST
+
+START_TEST (a_failed_stage_does_not_stop_runs_that_do_not_need_it)
+{
+  PrExperimentSummary summary = { 0 };
+  g_autoptr (GError) error = NULL;
+  g_autofree char *calls = NULL;
+
+  /* Both arms `long` and `again` fail, and need the same stages; `short` does not. */
+  manifest_text = MANIFEST "walk.fail = true\n[arm again]\npipeline = seed; walk\nwalk.steps = 20\nwalk.fail = true\n";
+  ck_assert (!run ("a", NULL, &summary, &error));
+  ck_assert_pr_error (error, PR_ERROR_NUMERIC,
+                      "long, seed 1: stage 'walk': stumbled as it was told\nlong, seed 2: stage");
+  ck_assert_ptr_nonnull (strstr (error->message, "\n2 more runs need the same stages"));
+  ck_assert_ptr_null (strstr (error->message, "short"));
+  ck_assert_uint_eq (summary.n_failed, 4);
+  ck_assert_uint_eq (summary.n_written, 2);
+  ck_assert_uint_eq (summary.n_computed, 3);
+  ck_assert (g_file_test (summary.results, G_FILE_TEST_EXISTS));
+  calls = tallied ();
+  ck_assert_str_eq (calls, "seed:0\nwalk:0\nwalk:0\nwalk:0\nwalk:0\n");
+  ck_assert_ptr_nonnull (strstr (seen->str, "run_failed: needs stage 'walk', which failed"));
+  pr_experiment_summary_clear (&summary);
+}
+END_TEST
+
+/* Change the last byte. */
+static void
+damage (const char *path)
+{
+  g_autofree char *data = NULL;
+  gsize length;
+
+  ck_assert (g_file_get_contents (path, &data, &length, NULL));
+  data[length - 1] ^= 1;
+  ck_assert (g_file_set_contents (path, data, (gssize)length, NULL));
+}
+
+/* Damage every file called NAME below BASE; how many there were. */
+static guint
+damage_all (const char *base, const char *name)
+{
+  g_auto (GStrv) names = pr_folder_list (base, NULL);
+  guint n = 0;
+
+  for (char **entry = names; entry != NULL && *entry != NULL; entry++)
+    {
+      g_autofree char *path = g_build_filename (base, *entry, NULL);
+
+      if (g_file_test (path, G_FILE_TEST_IS_DIR))
+        n += damage_all (path, name);
+      else if (g_str_has_suffix (*entry, name))
+        {
+          damage (path);
+          n++;
+        }
+    }
+  return n;
+}
+
+START_TEST (damaged_outputs_and_results_are_made_again)
+{
+  PrExperimentSummary summary = { 0 };
+  g_autofree char *objects = g_build_filename (dir, "a-store", "objects", NULL),
+                  *out = g_build_filename (dir, "a-out", NULL);
+  g_autofree char *before = NULL, *after = NULL, *calls = NULL, *unused = NULL;
+
+  must_run ("a", &summary);
+  unused = tallied ();
+  before = digests ("a");
+  /* Results alone: read from the store again. */
+  ck_assert_uint_eq (damage_all (out, "1-aaaaaaaa.h5"), 0);
+  ck_assert_uint_ge (damage_all (out, ".h5"), 5);
+  must_run ("a", &summary);
+  ck_assert_ptr_nonnull (strstr (seen->str, "note: written again: "));
+  ck_assert_uint_eq (summary.n_written, 4);
+  ck_assert_uint_eq (summary.n_computed, 0);
+  after = digests ("a");
+  ck_assert_str_eq (before, after);
+  /* Results gone and outputs damaged: computed again. */
+  g_string_truncate (seen, 0);
+  pr_check_rmdir (out);
+  ck_assert_uint_eq (damage_all (objects, "end"), 4);
+  must_run ("a", &summary);
+  calls = tallied ();
+  ck_assert_str_eq (calls, "walk:0\nwalk:0\nwalk:0\nwalk:0\n");
+  ck_assert_ptr_nonnull (strstr (seen->str, "note: damaged in the store"));
+  g_free (after);
+  after = digests ("a");
+  ck_assert_str_eq (before, after);
+  pr_experiment_summary_clear (&summary);
+}
+END_TEST
+
+int
+main (void)
+{
+  Suite *suite = suite_create ("experiment-run");
+  TCase *tc = tcase_create ("experiment-run");
+
+  tcase_add_checked_fixture (tc, setup, teardown);
+  tcase_set_timeout (tc, 120);
+  tcase_add_test (tc, the_second_time_there_is_nothing_to_do);
+  tcase_add_test (tc, killed_at_any_event_it_ends_the_same);
+  tcase_add_test (tc, killed_in_a_stage_it_goes_on_from_the_checkpoint);
+  tcase_add_test (tc, cancelled_it_says_so_and_goes_on_later);
+  tcase_add_test (tc, a_failed_stage_does_not_stop_runs_that_do_not_need_it);
+  tcase_add_test (tc, damaged_outputs_and_results_are_made_again);
+  suite_add_tcase (suite, tc);
+  return pr_check_main (suite);
+}
