@@ -9,7 +9,7 @@
 #include <string.h>
 #include <pauserec/backend.h>
 
-#pragma GCC target("avx2,fma")
+#pragma GCC target("avx2,fma,prfchw")
 
 #define PR_LANES 8
 #define PR_BLOCK_VECTORS 2

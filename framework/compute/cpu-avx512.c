@@ -9,7 +9,7 @@
 #include <string.h>
 #include <pauserec/backend.h>
 
-#pragma GCC target("avx512f,avx512dq,avx512vl,avx512bw,avx2,fma")
+#pragma GCC target("avx512f,avx512dq,avx512vl,avx512bw,avx2,fma,prfchw")
 
 #define PR_LANES 16
 #define PR_BLOCK_VECTORS 4

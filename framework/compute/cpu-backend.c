@@ -3,6 +3,7 @@
 
 #include "compute/cpu.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define TILE_ROWS 512
@@ -35,14 +36,6 @@ pr_cpu_kernels (void)
     k = &pr_cpu_plain;
   g_atomic_pointer_set (&kernels, k);
   return k;
-}
-
-static gpointer
-cpu_alloc (gsize bytes)
-{
-  if (bytes > G_MAXSSIZE - 64)
-    return NULL;
-  return aligned_alloc (64, (MAX (bytes, 1) + 63) / 64 * 64);
 }
 
 static void
@@ -201,7 +194,7 @@ cpu_gather_dot (gint64 rows, gint64 n, const gsize *first, const float *x, const
 
 static PrBackend cpu = {
   .tile_rows = TILE_ROWS,
-  .alloc = cpu_alloc,
+  .alloc = pr_cpu_alloc,
   .free = free,
   .upload = cpu_copy,
   .download = cpu_copy,

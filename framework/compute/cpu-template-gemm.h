@@ -124,12 +124,15 @@ fetch_lines (const Fetch *f)
   return f->rows * ((f->width + 15) / 16) + (f->then != NULL ? fetch_lines (f->then) : 0);
 }
 
-/* A whole block of C (+)= A panel that fetches a line after every STEP products. */
+#define STEP 8 /* products between two lines fetched: more at once would hold up the panel's own loads */
+
+/* A whole block of C (+)= A panel, which meanwhile fetches LINES lines of F and the block of C that comes next. */
 static void
 block_fetching (gint64 k, const float *a, gint64 a_row, gint64 a_column, const float *b, gboolean add, float *c, gint64 ldc,
-                Fetch *f, gint64 step)
+                Fetch *f, gint64 lines, const float *next_c)
 {
   V sum[PR_CPU_BLOCK][PR_BLOCK_VECTORS];
+  gint64 burst = lines * STEP / k + 1, column = 0;
 
 #pragma GCC unroll 8
   for (int i = 0; i < PR_CPU_BLOCK; i++)
@@ -138,9 +141,20 @@ block_fetching (gint64 k, const float *a, gint64 a_row, gint64 a_column, const f
       sum[i][j] = add ? (V) * (VU *) (c + i * ldc + j * W) : (V){ 0 };
   while (k > 0)
     {
-      gint64 n = MIN (step, k);
+      gint64 n = MIN (STEP, k);
 
-      fetch (f, 1);
+      if (lines > 0)
+        {
+          fetch (f, burst);
+          lines -= burst;
+        }
+      if (column < PR_CPU_BLOCK)
+        {
+          for (int j = 0; j < PR_BLOCK_VECTORS; j += 64 / (4 * W))
+            __builtin_prefetch (next_c + j * W, 1, 3);
+          next_c += ldc;
+          column++;
+        }
       for (gint64 p = 0; p < n; p++, a += a_column, b += PANEL)
         block_step (PR_CPU_BLOCK, PR_BLOCK_VECTORS, a, a_row, b, sum);
       k -= n;
@@ -199,8 +213,10 @@ slab (gboolean packed, gboolean trans_b, gint64 m, gint64 n, gint64 k, const flo
 
           if (width == PR_BLOCK_VECTORS * W && m - i >= PR_CPU_BLOCK)
             {
-              block_fetching (k, rows, a_row, a_column, panel, add, c + i * ldc + j, ldc, next,
-                              MAX (k * blocks / (lines + 1), 2));
+              gboolean last = m - i < 2 * PR_CPU_BLOCK;
+
+              block_fetching (k, rows, a_row, a_column, panel, add, c + i * ldc + j, ldc, next, lines / blocks + 1,
+                              last ? c + j + PANEL : c + (i + PR_CPU_BLOCK) * ldc + j);
               continue;
             }
           fetch (next, lines / blocks + 1);

@@ -77,6 +77,8 @@ const PrCpuKernels *pr_cpu_kernels (void);
 /* For tests: use these from now on. */
 void pr_cpu_set_kernels (const PrCpuKernels *kernels);
 
+/* PrBackend's alloc. */
+gpointer pr_cpu_alloc (gsize bytes);
 /* FLOATS floats of this thread's own, 64-byte aligned, kept from call to call; one array a purpose. */
 typedef enum
 {
