@@ -39,7 +39,7 @@ expect 0 run --quiet; out_has "0 stages computed, 0 cached; 0 runs done now, 4 b
 test "$(calls)" -eq 5 || fail "the second run called a stage"
 sed '/stages computed/,$d; /^  cost/,$d' "$tmp/out" | cmp -s - first || fail "another table"
 test -s first || fail "no table"
-expect 0 "$program" plan m.manifest --plugin-path "$plugins"; out_has "0 stages to do, 8 cached"
+expect 0 "$program" plan m.manifest --plugin-path "$plugins"; out_has "stages: 0 to do, 8 cached"
 outputs pauserec-store > reference
 
 # One thread or two, one store or another: the same bytes.
