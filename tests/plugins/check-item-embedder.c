@@ -1,12 +1,16 @@
 #include "config.h"
 
 #include "pr-check.h"
+#include "stage-check.h"
+#include "tiny-world.h"
 
 #include "../../plugins/item-embedder/cooccurrence.h"
 #include "../../plugins/item-embedder/eigen.h"
 #include "../../plugins/item-embedder/svd.h"
 #include "../../plugins/item-embedder/tfidf.h"
 
+#include <pauserec/io.h>
+#include <pauserec/matrix.h>
 #include <pauserec/threads.h>
 
 #include <math.h>
@@ -251,11 +255,205 @@ START_TEST (threads_and_repeats_change_no_bit)
 }
 END_TEST
 
+/* The stage --------------------------------------------------------------------------------------------------- */
+
+/* The data set of make_dataset() in DIR/dataset. */
+static void
+put_dataset (const char *dir)
+{
+  g_autofree char *folder = g_build_filename (dir, "dataset", NULL);
+
+  g_mkdir (folder, 0700);
+  pr_dataset_free (make_dataset (folder));
+}
+
+static PrMatrix *
+run_stage (StageCheck *check, const char *const *set, const char *lm)
+{
+  g_autofree char *folder = g_build_filename (check->dir, "out", "embeddings", NULL);
+  const char *in[] = { "dataset", lm };
+  GError *error = NULL;
+  PrMatrix *m;
+
+  check->stage = pr_plugin.stages[0];
+  check->set = set;
+  check->in = in;
+  stage_check_run (check, &error);
+  ck_assert_no_error (error);
+  m = pr_embeddings_load (folder, &error);
+  ck_assert_no_error (error);
+  return m;
+}
+
+static double
+cosine (const PrMatrix *m, gint64 a, gint64 b)
+{
+  double sum = 0;
+
+  for (gint64 j = 0; j < m->columns; j++)
+    sum += (double)m->data[a * m->columns + j] * m->data[b * m->columns + j];
+  return sum;
+}
+
+START_TEST (all_dimensions_keep_all_angles)
+{
+  g_autofree char *dir = pr_check_tmpdir ();
+  g_auto (StageCheck) check = { .dir = dir };
+  g_autoptr (PrMatrix) m = NULL;
+  g_autoptr (Sparse) words = NULL;
+  g_autofree char *folder = g_build_filename (dir, "dataset", NULL);
+  g_autoptr (PrDataset) dataset = NULL;
+  FieldWeights weights = { 1, 1, 1, 0.5 };
+  double expected = 0;
+
+  put_dataset (dir);
+  m = run_stage (&check, (const char *const[]){ "dims=4", "min_df=1", "max_share=1", NULL }, NULL);
+  ck_assert_int_eq (m->rows, 4);
+  ck_assert_int_eq (m->columns, 4);
+  dataset = pr_dataset_load (folder, NULL);
+  words = tfidf_new (dataset, &weights, 1, 1);
+  for (gint64 e = words->offsets[1]; e < words->offsets[2]; e++)
+    for (gint64 f = words->offsets[2]; f < words->offsets[3]; f++)
+      expected += words->index[e] == words->index[f] ? (double)words->values[e] * words->values[f] : 0;
+  ck_assert_double_gt (expected, 0.5);
+  ck_assert_double_eq_tol (cosine (m, 1, 2), expected, 1e-5);
+  ck_assert_double_eq_tol (cosine (m, 0, 2), 0, 1e-5);
+  ck_assert_double_eq_tol (cosine (m, 0, 0), 1, 1e-5);
+  ck_assert_double_eq (cosine (m, 3, 3), 0);
+  ck_assert_double_eq (stage_check_metric (&check, "words"), 4);
+  ck_assert_double_eq (stage_check_metric (&check, "items_without_words"), 1);
+  pr_check_rmdir (dir);
+}
+END_TEST
+
+START_TEST (purchases_can_join_in)
+{
+  g_autofree char *dir = pr_check_tmpdir ();
+  g_auto (StageCheck) check = { .dir = dir };
+  g_autoptr (PrMatrix) m = NULL;
+  double text = 0, pairs = 0;
+
+  put_dataset (dir);
+  m = run_stage (&check,
+                 (const char *const[]){ "dims=3", "min_df=1", "max_share=1", "cooccurrence_weight=0.5",
+                                        "cooccurrence_dims=2", "normalise=false", NULL },
+                 NULL);
+  ck_assert_int_eq (m->columns, 5);
+  for (int j = 0; j < 5; j++)
+    *(j < 3 ? &text : &pairs) += pow (m->data[5 + j], 2);
+  ck_assert_double_eq_tol (text, 1, 1e-5);
+  ck_assert_double_eq_tol (pairs, 0.25, 1e-5);
+  pr_check_rmdir (dir);
+}
+END_TEST
+
+START_TEST (a_model_is_pooled_over_tokens)
+{
+  g_autofree char *dir = pr_check_tmpdir (), *folder = g_build_filename (dir, "lm", NULL);
+  g_auto (StageCheck) check = { .dir = dir };
+  g_autoptr (PrMatrix) m = NULL, small = NULL;
+  g_autoptr (PrLm) lm = tiny_lm (32, FALSE);
+  g_autoptr (GArray) tokens = g_array_new (FALSE, FALSE, sizeof (gint32));
+  gint32 offsets[2] = { 0 };
+  float hidden[32 * 16];
+  GError *error = NULL;
+
+  put_dataset (dir);
+  g_mkdir (folder, 0700);
+  ck_assert (pr_lm_save (lm, folder, &error));
+  m = run_stage (&check, (const char *const[]){ "method=lm", "normalise=false", "batch_tokens=1", NULL }, "lm");
+  ck_assert_int_eq (m->columns, 16);
+  pr_tokenizer_encode (pr_lm_tokenizer (lm), "comb. hair", -1, tokens);
+  offsets[1] = (gint32)tokens->len;
+  ck_assert (pr_lm_hidden (lm, (const gint32 *)(void *)tokens->data, offsets, 1, hidden, &error));
+  for (int j = 0; j < 16; j++)
+    {
+      double mean = 0;
+
+      for (guint t = 0; t < tokens->len; t++)
+        mean += (double)hidden[t * 16 + (guint)j] / tokens->len;
+      ck_assert_double_eq_tol (m->data[2 * 16 + j], mean, 1e-5);
+      ck_assert_double_eq (m->data[3 * 16 + j], 0);
+    }
+  small = run_stage (&check, (const char *const[]){ "method=lm", "normalise=false", NULL }, "lm");
+  for (int i = 0; i < 4 * 16; i++)
+    ck_assert_double_eq_tol (m->data[i], small->data[i], 1e-5);
+  pr_check_rmdir (dir);
+}
+END_TEST
+
+/* A .npy file of ROWS x 2 doubles. */
+static void
+put_npy (const char *dir, int rows)
+{
+  g_autofree char *path = g_build_filename (dir, "x.npy", NULL), *header = NULL;
+  g_autoptr (GByteArray) bytes = g_byte_array_new ();
+
+  header = g_strdup_printf ("{'descr': '<f8', 'fortran_order': False, 'shape': (%d, 2), }", rows);
+  g_byte_array_append (bytes, (const guint8 *)"\x93NUMPY\x01\x00\x76\x00", 10);
+  g_byte_array_append (bytes, (const guint8 *)header, (guint)strlen (header));
+  while (bytes->len < 127)
+    g_byte_array_append (bytes, (const guint8 *)" ", 1);
+  g_byte_array_append (bytes, (const guint8 *)"\n", 1);
+  for (int i = 0; i < rows * 2; i++)
+    {
+      double v = i;
+
+      g_byte_array_append (bytes, (const guint8 *)&v, 8);
+    }
+  ck_assert (g_file_set_contents (path, (const char *)bytes->data, bytes->len, NULL));
+}
+
+START_TEST (a_file_can_be_given)
+{
+  g_autofree char *dir = pr_check_tmpdir ();
+  g_auto (StageCheck) check = { .dir = dir };
+  g_autoptr (PrMatrix) m = NULL;
+
+  put_dataset (dir);
+  put_npy (dir, 4);
+  m = run_stage (&check, (const char *const[]){ "method=npy", "npy=x.npy", "normalise=false", NULL }, NULL);
+  ck_assert_int_eq (m->columns, 2);
+  ck_assert_float_eq (m->data[7], 7);
+  pr_check_rmdir (dir);
+}
+END_TEST
+
+static void
+expect_failure (const char *dir, const char *const *set, PrError code, const char *part)
+{
+  const char *const in[] = { "dataset", NULL };
+  g_auto (StageCheck) check = { .stage = pr_plugin.stages[0], .dir = dir, .set = set, .in = in };
+  g_autoptr (GError) error = NULL;
+
+  ck_assert (!stage_check_run (&check, &error));
+  ck_assert_pr_error (error, (int)code, part);
+}
+
+START_TEST (bad_input_is_refused)
+{
+  g_autofree char *dir = pr_check_tmpdir ();
+
+  put_dataset (dir);
+  put_npy (dir, 3);
+  expect_failure (dir, (const char *const[]){ "dims=5", "min_df=1", NULL }, PR_ERROR_MANIFEST, "dims to at most");
+  expect_failure (dir, (const char *const[]){ "method=npy", NULL }, PR_ERROR_MANIFEST, "npy");
+  expect_failure (dir, (const char *const[]){ "npy=x.npy", NULL }, PR_ERROR_MANIFEST, "method = npy");
+  expect_failure (dir, (const char *const[]){ "method=npy", "npy=x.npy", NULL }, PR_ERROR_DATA, "3 rows");
+  expect_failure (
+      dir,
+      (const char *const[]){ "title_weight=0", "brand_weight=0", "categories_weight=0", "description_weight=0", NULL },
+      PR_ERROR_MANIFEST, "field weights");
+  pr_check_rmdir (dir);
+}
+END_TEST
+
 int
 main (void)
 {
   Suite *suite = suite_create ("item-embedder");
   TCase *words = tcase_create ("words"), *algebra = tcase_create ("algebra");
+  TCase *stage = tcase_create ("stage");
 
   tcase_add_test (words, words_are_letters_and_digits_in_lower_case);
   tcase_add_test (words, weights_are_as_computed_by_hand);
@@ -266,7 +464,13 @@ main (void)
   tcase_add_test (algebra, columns_become_orthonormal);
   tcase_add_test (algebra, low_rank_matrices_are_found_exactly);
   tcase_add_test (algebra, threads_and_repeats_change_no_bit);
+  tcase_add_test (stage, all_dimensions_keep_all_angles);
+  tcase_add_test (stage, purchases_can_join_in);
+  tcase_add_test (stage, a_model_is_pooled_over_tokens);
+  tcase_add_test (stage, a_file_can_be_given);
+  tcase_add_test (stage, bad_input_is_refused);
   suite_add_tcase (suite, words);
   suite_add_tcase (suite, algebra);
+  suite_add_tcase (suite, stage);
   return pr_check_main (suite);
 }
