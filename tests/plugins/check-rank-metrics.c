@@ -112,7 +112,7 @@ put_dataset (const char *dir)
   ck_assert_no_error (error);
 }
 
-/* The target of SPLIT stands at place RANKS[u] of 3 (0: nowhere), item 7 - u or so elsewhere. */
+/* The target of SPLIT stands at place RANKS[u] of 3 (0: nowhere), other items elsewhere. */
 static void
 put_ranking (const char *dir, PrSplit split, const int *ranks, gint64 n_users)
 {
