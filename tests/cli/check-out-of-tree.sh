@@ -24,6 +24,14 @@ cd "$tmp/mine" || exit 1
 sed 's/"template"/"mine"/; s/"item-transitions"/"my-stage"/' "$PR_SOURCE_DIR/plugins/template/template.c" > mine.c
 expect 0 ${CC:-cc} -shared -fPIC -fvisibility=hidden -O2 -Wall -Werror -o mine.so mine.c $(pkg-config --cflags --libs pauserec)
 
+# The plugin that README.md shows in full, with the commands it shows.
+awk '/^```c$/ { code = 1; next } /^```$/ { code = 0 } code' "$PR_SOURCE_DIR/README.md" > again.c
+test -s again.c || fail "README.md shows no plugin"
+expect 0 ${CC:-cc} -shared -fPIC -fvisibility=hidden -O2 -Wall -Werror -o again.so again.c $(pkg-config --cflags --libs pauserec)
+printf '[stage data]\nuses = synthetic-world\n[arm again]\npipeline = data; again; rank-metrics\n' > again.manifest
+expect 0 "$program" run again.manifest --plugin-path . --set data.n_users=60 --store "$tmp/again" --out "$tmp/again-results"
+out_has "hit_10"
+
 # Every installed header compiles alone, with nothing but what pkg-config says.
 for header in "$tmp/root$prefix"/include/pauserec/*.h; do
   echo "#include <pauserec/$(basename "$header")>" > alone.c
