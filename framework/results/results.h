@@ -1,18 +1,23 @@
 /* results.h - HDF5 results of runs and experiments, and their comparison.
  *
  * A run file (attribute kind = "run"):
- *   /metrics            compound (arm, seed, stage, metric, value)
- *   /cost               compound (arm, seed, stage, key, wall_seconds, cpu_seconds, peak_rss_bytes, train_tokens,
- *                       infer_tokens, generated_tokens, optimizer_steps, flops, infer_users, infer_seconds)
- *   /per_user/<metric>  F32 [n_users], NaN where undefined; of two stages that report the same name the later has it,
- * the earlier one's is /per_user/<metric>__<stage> /ranking/items I32, /ranking/scores F32   [n_users, K], of the last
- * ranking/1 of the pipeline /curves/<stage>/<series>  compound (step, value)      /tables/<stage>/<table>  compound of
- * its columns /manifest, /provenance    text, the latter JSON attributes experiment, arm, seed, run_key, digest
- * results.h5 (kind = "experiment"): /metrics and /cost with the rows of all runs;
- *   /runs               compound (arm, seed, digest, run_key, file, n_users), one row a run
- *   /per_user/<metric>  F32 [n_runs, n_users], NaN where the run lacks metric or user
- *   /runs_detail/r<i>/  curves, tables, ranking and provenance of run i
+ *   /metrics             compound (arm, seed, stage, metric, value)
+ *   /cost                compound (arm, seed, stage, key, wall_seconds, cpu_seconds, peak_rss_bytes, train_tokens,
+ *                        infer_tokens, generated_tokens, optimizer_steps, flops, infer_users, infer_seconds)
+ *   /per_user/<metric>   F32 [n_users], NaN where undefined; of two stages that report one name the later has it,
+ *                        and the earlier one's is /per_user/<metric>__<stage>
+ *   /ranking/items, /ranking/scores    I32, F32 [n_users, K], of the last ranking/1 of the pipeline
+ *   /curves/<stage>/<series>           compound (step, value)
+ *   /tables/<stage>/<table>            compound of its columns
+ *   /manifest, /provenance             text, the latter JSON
+ *   attributes experiment, arm, seed, run_key, digest
+ *
+ * results.h5 (kind = "experiment"): /metrics and /cost with the rows of all runs, and
+ *   /runs                compound (arm, seed, digest, run_key, file, n_users), one row a run
+ *   /per_user/<metric>   F32 [n_runs, n_users], NaN where the run lacks metric or user
+ *   /runs_detail/r<i>/   curves, tables, ranking and provenance of run i
  *   /manifest; attributes experiment, metric, baseline
+ *
  * In names of groups '-' and anything else that is no part of an identifier is '_'; attribute `stage` has the name as
  * it is.
  *
