@@ -3,6 +3,7 @@
 
 #include "cli/bench.h"
 
+#include <pauserec/backend.h>
 #include <pauserec/error.h>
 #include <pauserec/linalg.h>
 #include <pauserec/threads.h>
@@ -25,7 +26,8 @@ pr_bench_sgemm_new (GError **error)
 
   s->threads = pr_threads_get ();
   floats = (gsize)s->threads * 3 * SIZE * SIZE;
-  s->matrices = g_try_new (float, floats);
+  /* The memory that training uses, so that huge pages help both. */
+  s->matrices = pr_backend_get ()->alloc (floats * sizeof (float));
   if (s->matrices == NULL)
     {
       g_set_error_literal (error, PR_ERROR, PR_ERROR_IO, "no memory for the matrices of the SGEMM");
@@ -42,7 +44,7 @@ pr_bench_sgemm_free (PrBenchSgemm *s)
 {
   if (s == NULL)
     return;
-  g_free (s->matrices);
+  pr_backend_get ()->free (s->matrices);
   g_free (s);
 }
 

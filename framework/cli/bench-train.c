@@ -125,7 +125,7 @@ measure (Bench *b, PrBenchSgemm *s, gint steps, GError **error)
 {
   g_autofree double *sgemm = g_new (double, steps + 1), *train = g_new (double, steps), *ratio = g_new (double, steps);
   const double tokens = SEQUENCES * LENGTH, flops = 6.0 * (double) b->n_parameters;
-  double first = train_step (b, 1), last = first, train_tokens;
+  double first = train_step (b, 1), last = first, train_tokens, train_gflops, share, product;
   g_autofree char *blas = pr_blas_description ();
 
   pr_bench_sgemm_gflops (s);
@@ -146,18 +146,19 @@ measure (Bench *b, PrBenchSgemm *s, gint steps, GError **error)
       return FALSE;
     }
   train_tokens = pr_bench_median ((gsize) steps, train);
+  train_gflops = train_tokens * flops * 1e-9;
+  share = pr_bench_median ((gsize) steps, ratio);
+  product = pr_bench_median ((gsize) steps + 1, sgemm);
   g_print ("%d layers of width %d, %d x %d tokens, %.2f million parameters, %u threads, medians of %d steps\n",
            config.layers, config.hidden, SEQUENCES, LENGTH, (double) b->n_parameters / 1e6, pr_threads_get (), steps);
   g_print ("%s; backend %s\n", blas, pr_backend_get ()->name);
-  g_print ("%-34s %9.1f GFLOP/s\n", "1024 x 1024 x 1024 SGEMM a thread", pr_bench_median ((gsize) steps + 1, sgemm));
-  g_print ("%-34s %9.1f GFLOP/s %9.0f tokens/s\n", "training step", train_tokens * flops * 1e-9, train_tokens);
-  g_print ("%-34s %9.3f (%.3f to %.3f)\n", "share of the SGEMM", pr_bench_median ((gsize) steps, ratio), ratio[0],
-           ratio[steps - 1]);
+  g_print ("%-34s %9.1f GFLOP/s\n", "1024 x 1024 x 1024 SGEMM a thread", product);
+  g_print ("%-34s %9.1f GFLOP/s %9.0f tokens/s\n", "training step", train_gflops, train_tokens);
+  g_print ("%-34s %9.3f (%.3f to %.3f)\n", "share of the SGEMM", share, ratio[0], ratio[steps - 1]);
   g_print ("%-34s %9.0f MiB\n", "peak memory", pr_bench_peak_rss_mib ());
   g_print ("threads=%u\nsgemm_gflops=%.2f\ntrain_gflops=%.2f\ntrain_ratio=%.4f\ntrain_tokens_s=%.1f\ntrain_loss=%.5f\n"
            "peak_rss_mib=%.1f\n",
-           pr_threads_get (), pr_bench_median ((gsize) steps + 1, sgemm), train_tokens * flops * 1e-9,
-           pr_bench_median ((gsize) steps, ratio), train_tokens, last, pr_bench_peak_rss_mib ());
+           pr_threads_get (), product, train_gflops, share, train_tokens, last, pr_bench_peak_rss_mib ());
   return TRUE;
 }
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TILE_ROWS 512
+#define TILE_ROWS 256      /* a tile's activations of one operation stay in the second cache */
 #define FLAT_TILE 65536    /* elements a tile of adamw, squared_norm and zero */
 #define DOT_TILE 16        /* rows a tile of gather_dot */
 #define COLUMN_TILE 64     /* columns a tile of embedding_backward */

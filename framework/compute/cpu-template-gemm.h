@@ -124,7 +124,7 @@ fetch_lines (const Fetch *f)
   return f->rows * ((f->width + 15) / 16) + (f->then != NULL ? fetch_lines (f->then) : 0);
 }
 
-#define STEP 8 /* products between two lines fetched: more at once would hold up the panel's own loads */
+#define STEP 16 /* products between two lines fetched: more at once would hold up the panel's own loads */
 
 /* A whole block of C (+)= A panel, which meanwhile fetches LINES lines of F and the block of C that comes next. */
 static void
