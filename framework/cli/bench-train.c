@@ -1,4 +1,5 @@
-/* bench train - a training step (forward, backward, AdamW) as a share of what the machine's own matrix product reaches. */
+/* bench train - a training step (forward, backward, AdamW) as a share of what the machine's own matrix product reaches.
+ */
 #include "config.h"
 
 #include "cli/bench.h"
@@ -17,8 +18,17 @@
 #define CHUNK_TOKENS 2048
 #define STEPS 9
 
-static const PrLmConfig config = { .family = PR_LM_QWEN3, .vocab = 4096, .hidden = 256, .layers = 6, .heads = 4, .kv_heads = 2,
-                                   .head_dim = 64, .ffn = 704, .max_positions = 1024, .rope_theta = 1e6, .rms_eps = 1e-6,
+static const PrLmConfig config = { .family = PR_LM_QWEN3,
+                                   .vocab = 4096,
+                                   .hidden = 256,
+                                   .layers = 6,
+                                   .heads = 4,
+                                   .kv_heads = 2,
+                                   .head_dim = 64,
+                                   .ffn = 704,
+                                   .max_positions = 1024,
+                                   .rope_theta = 1e6,
+                                   .rms_eps = 1e-6,
                                    .init_sd = 0.02 };
 
 typedef struct
@@ -40,14 +50,15 @@ bench_init (Bench *b, const PrBenchOptions *options, GError **error)
 
   b->layout = pr_lm_layout_new (&config);
   b->chunk_sequences = CLAMP (chunk / LENGTH, 1, SEQUENCES);
-  b->model = pr_model_new (&config, (gint64) b->chunk_sequences * LENGTH, TRUE, error);
+  b->model = pr_model_new (&config, (gint64)b->chunk_sequences * LENGTH, TRUE, error);
   if (b->model == NULL)
     return FALSE;
-  bytes = (gsize) b->layout->size * sizeof (float);
+  bytes = (gsize)b->layout->size * sizeof (float);
   b->memory = pr_backend_get ()->alloc (4 * bytes);
   if (b->memory == NULL)
     {
-      g_set_error (error, PR_ERROR, PR_ERROR_IO, "no memory for a model of %" G_GINT64_FORMAT " weights", b->layout->size);
+      g_set_error (error, PR_ERROR, PR_ERROR_IO, "no memory for a model of %" G_GINT64_FORMAT " weights",
+                   b->layout->size);
       return FALSE;
     }
   pr_backend_get ()->zero (b->memory, 4 * bytes);
@@ -58,10 +69,10 @@ bench_init (Bench *b, const PrBenchOptions *options, GError **error)
 
       b->n_parameters += n;
       for (gint64 i = tensor->offset; i < tensor->offset + n; i++)
-        b->memory[i] = tensor->decays ? (float) (config.init_sd * pr_rng_normal (rng, 0, (guint64) i)) : 1.0f;
+        b->memory[i] = tensor->decays ? (float)(config.init_sd * pr_rng_normal (rng, 0, (guint64)i)) : 1.0f;
     }
   for (gint32 i = 0; i < SEQUENCES * LENGTH; i++)
-    b->tokens[i] = (gint32) pr_rng_below (rng, 1, (guint64) i, (guint64) config.vocab);
+    b->tokens[i] = (gint32)pr_rng_below (rng, 1, (guint64)i, (guint64)config.vocab);
   for (gint32 s = 0; s <= SEQUENCES; s++)
     b->offsets[s] = s * LENGTH;
   return TRUE;
@@ -81,8 +92,8 @@ static double
 train_chunk (Bench *b, gint first)
 {
   gint n = MIN (b->chunk_sequences, SEQUENCES - first);
-  PrChunk chunk = { b->tokens + first * LENGTH, b->offsets, (gsize) n, b->sources, b->targets, 0 };
-  PrBackward backward = { .scale = 1.0f / (SEQUENCES * (LENGTH - 1)), .first_row = (guint64) (first * LENGTH) };
+  PrChunk chunk = { b->tokens + first * LENGTH, b->offsets, (gsize)n, b->sources, b->targets, 0 };
+  PrBackward backward = { .scale = 1.0f / (SEQUENCES * (LENGTH - 1)), .first_row = (guint64)(first * LENGTH) };
 
   for (gint32 i = 0; i < n * LENGTH; i++)
     if (i % LENGTH < LENGTH - 1)
@@ -98,15 +109,16 @@ static double
 train_step (Bench *b, guint64 step)
 {
   const PrBackend *backend = pr_backend_get ();
-  float *weights = b->memory, *grads = weights + b->layout->size, *m = grads + b->layout->size, *v = m + b->layout->size;
+  float *weights = b->memory, *grads = weights + b->layout->size, *m = grads + b->layout->size,
+        *v = m + b->layout->size;
   PrAdamW adamw = { .lr = 1e-3f, .beta1 = 0.9f, .beta2 = 0.999f, .eps = 1e-8f, .step = step };
   double loss = 0, norm;
 
-  backend->zero (grads, (gsize) b->layout->size * sizeof (float));
+  backend->zero (grads, (gsize)b->layout->size * sizeof (float));
   for (gint first = 0; first < SEQUENCES; first += b->chunk_sequences)
     loss += train_chunk (b, first);
   norm = sqrt (backend->squared_norm (b->layout->size, grads));
-  adamw.grad_scale = norm > 1 ? (float) (1 / norm) : 1.0f;
+  adamw.grad_scale = norm > 1 ? (float)(1 / norm) : 1.0f;
   for (gsize t = 0; t < b->layout->n_tensors; t++)
     {
       const PrLmTensor *tensor = &b->layout->tensors[t];
@@ -124,7 +136,7 @@ static gboolean
 measure (Bench *b, PrBenchSgemm *s, gint steps, GError **error)
 {
   g_autofree double *sgemm = g_new (double, steps + 1), *train = g_new (double, steps), *ratio = g_new (double, steps);
-  const double tokens = SEQUENCES * LENGTH, flops = 6.0 * (double) b->n_parameters;
+  const double tokens = SEQUENCES * LENGTH, flops = 6.0 * (double)b->n_parameters;
   double first = train_step (b, 1), last = first, train_tokens, train_gflops, share, product;
   g_autofree char *blas = pr_blas_description ();
 
@@ -134,23 +146,23 @@ measure (Bench *b, PrBenchSgemm *s, gint steps, GError **error)
     {
       double start = pr_bench_now ();
 
-      last = train_step (b, (guint64) i + 2);
+      last = train_step (b, (guint64)i + 2);
       train[i] = tokens / (pr_bench_now () - start);
       sgemm[i + 1] = pr_bench_sgemm_gflops (s);
       ratio[i] = train[i] * flops * 1e-9 / ((sgemm[i] + sgemm[i + 1]) / 2);
     }
   if (!(last < first))
     {
-      g_set_error (error, PR_ERROR, PR_ERROR_NUMERIC, "the loss went from %g to %g in %d steps: the kernels are wrong", first,
-                   last, steps);
+      g_set_error (error, PR_ERROR, PR_ERROR_NUMERIC, "the loss went from %g to %g in %d steps: the kernels are wrong",
+                   first, last, steps);
       return FALSE;
     }
-  train_tokens = pr_bench_median ((gsize) steps, train);
+  train_tokens = pr_bench_median ((gsize)steps, train);
   train_gflops = train_tokens * flops * 1e-9;
-  share = pr_bench_median ((gsize) steps, ratio);
-  product = pr_bench_median ((gsize) steps + 1, sgemm);
+  share = pr_bench_median ((gsize)steps, ratio);
+  product = pr_bench_median ((gsize)steps + 1, sgemm);
   g_print ("%d layers of width %d, %d x %d tokens, %.2f million parameters, %u threads, medians of %d steps\n",
-           config.layers, config.hidden, SEQUENCES, LENGTH, (double) b->n_parameters / 1e6, pr_threads_get (), steps);
+           config.layers, config.hidden, SEQUENCES, LENGTH, (double)b->n_parameters / 1e6, pr_threads_get (), steps);
   g_print ("%s; backend %s\n", blas, pr_backend_get ()->name);
   g_print ("%-34s %9.1f GFLOP/s\n", "1024 x 1024 x 1024 SGEMM a thread", product);
   g_print ("%-34s %9.1f GFLOP/s %9.0f tokens/s\n", "training step", train_gflops, train_tokens);
@@ -167,8 +179,8 @@ pr_bench_train (const PrBenchOptions *options, GError **error)
 {
   Bench *b = g_new0 (Bench, 1);
   PrBenchSgemm *s = pr_bench_sgemm_new (error);
-  gboolean ok = s != NULL && bench_init (b, options, error)
-                && measure (b, s, options->steps > 0 ? options->steps : STEPS, error);
+  gboolean ok =
+      s != NULL && bench_init (b, options, error) && measure (b, s, options->steps > 0 ? options->steps : STEPS, error);
 
   pr_bench_sgemm_free (s);
   bench_free (b);

@@ -25,13 +25,13 @@ static const Bench benches[] = {
 double
 pr_bench_now (void)
 {
-  return (double) g_get_monotonic_time () / G_USEC_PER_SEC;
+  return (double)g_get_monotonic_time () / G_USEC_PER_SEC;
 }
 
 static int
 compare (const void *a, const void *b)
 {
-  double x = *(const double *) a, y = *(const double *) b;
+  double x = *(const double *)a, y = *(const double *)b;
 
   return x < y ? -1 : x > y;
 }
@@ -49,7 +49,7 @@ pr_bench_peak_rss_mib (void)
   struct rusage usage;
 
   getrusage (RUSAGE_SELF, &usage);
-  return (double) usage.ru_maxrss / 1024;
+  return (double)usage.ru_maxrss / 1024;
 }
 
 static gboolean
@@ -61,19 +61,22 @@ bench (int argc, char **argv, GError **error)
   g_autofree char *hint = NULL;
   const GOptionEntry extra[] = {
     { "steps", 'n', 0, G_OPTION_ARG_INT, &own.steps, "Measure so many steps", "N" },
-    { "chunk-tokens", 0, 0, G_OPTION_ARG_INT, &own.chunk_tokens, "Train on so many tokens at once (default: 2048)", "N" },
+    { "chunk-tokens", 0, 0, G_OPTION_ARG_INT, &own.chunk_tokens, "Train on so many tokens at once (default: 2048)",
+      "N" },
     G_OPTION_ENTRY_NULL,
   };
-  g_auto (GStrv) args = pr_options_parse (&pr_command_bench, argc, argv, PR_OPTIONS_THREADS, &options, extra, 1, 1, error);
+  g_auto (GStrv) args =
+      pr_options_parse (&pr_command_bench, argc, argv, PR_OPTIONS_THREADS, &options, extra, 1, 1, error);
 
   if (args == NULL)
     return FALSE;
   if (own.steps < 0 || own.steps > 10000 || own.chunk_tokens < 0 || own.chunk_tokens > 1 << 20)
     {
-      g_set_error_literal (error, PR_ERROR, PR_ERROR_MANIFEST, "--steps: outside 1 to 10000, or --chunk-tokens: outside 128 to 1048576");
+      g_set_error_literal (error, PR_ERROR, PR_ERROR_MANIFEST,
+                           "--steps: outside 1 to 10000, or --chunk-tokens: outside 128 to 1048576");
       return FALSE;
     }
-  pr_threads_set (options.threads > 0 ? (guint) options.threads : g_get_num_processors ());
+  pr_threads_set (options.threads > 0 ? (guint)options.threads : g_get_num_processors ());
   for (gsize i = 0; i < G_N_ELEMENTS (benches); i++)
     {
       if (strcmp (args[0], benches[i].name) == 0)

@@ -15,8 +15,8 @@ gboolean pr_bench_train (const PrBenchOptions *options, GError **error);
 /* A beam search beside the same search that runs every sequence again at each step. */
 gboolean pr_bench_decode (const PrBenchOptions *options, GError **error);
 
-/* Shared by the files: seconds of the monotonic clock, the median of N values (which it sorts), and the most memory that
- * the process has used so far. */
+/* Shared by the files: seconds of the monotonic clock, the median of N values (which it sorts), and the most memory
+ * that the process has used so far. */
 double pr_bench_now (void);
 double pr_bench_median (gsize n, double *values);
 double pr_bench_peak_rss_mib (void);

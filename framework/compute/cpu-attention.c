@@ -23,7 +23,7 @@ static void
 unpack (gint64 rows, gint64 n, const float *from, gint64 padded, float *to, gint64 stride)
 {
   for (gint64 r = 0; r < rows; r++)
-    memcpy (to + r * stride, from + r * padded, (gsize) n * sizeof (float));
+    memcpy (to + r * stride, from + r * padded, (gsize)n * sizeof (float));
 }
 
 void
@@ -32,12 +32,12 @@ pr_cpu_attention_forward (const PrAttentionShape *shape, const gint32 *offsets, 
 {
   const PrCpuKernels *cpu = pr_cpu_kernels ();
   gint64 d = shape->head_dim, dp = pad (d), group = shape->heads / shape->kv_heads;
-  float scale = 1.0f / sqrtf ((float) d);
+  float scale = 1.0f / sqrtf ((float)d);
 
   for (gsize s = 0; s < n_sequences; s++)
     {
       gint64 start = offsets[s], n = offsets[s + 1] - start, np = pad (n);
-      float *kt = pr_cpu_scratch (PR_CPU_SCRATCH_ATTENTION, (gsize) (np * d + 2 * n * dp + n * dp + PR_CPU_BLOCK * np));
+      float *kt = pr_cpu_scratch (PR_CPU_SCRATCH_ATTENTION, (gsize)(np * d + 2 * n * dp + n * dp + PR_CPU_BLOCK * np));
       float *vp = kt + np * d, *qp = vp + n * dp, *op = qp + n * dp, *scores = op + n * dp;
 
       for (gint64 h = 0; h < shape->heads; h++)
@@ -81,7 +81,7 @@ backward_scratch (gint64 n, gint64 d)
 {
   Backward b = { .n = n, .np = pad (n), .d = d, .dp = pad (d) };
   gint64 t = b.np * d, m = n * b.dp, s = BACKWARD_ROWS * b.np;
-  float *next = pr_cpu_scratch (PR_CPU_SCRATCH_ATTENTION, (gsize) (2 * t + 7 * m + 2 * s));
+  float *next = pr_cpu_scratch (PR_CPU_SCRATCH_ATTENTION, (gsize)(2 * t + 7 * m + 2 * s));
 
   b.kt = next, next += t;
   b.vt = next, next += t;
@@ -129,12 +129,12 @@ backward_rows (const PrCpuKernels *cpu, const Backward *b, gint64 i0, gint64 i1,
 
 void
 pr_cpu_attention_backward (const PrAttentionShape *shape, const gint32 *offsets, gsize n_sequences, const float *q,
-                           const float *k, const float *v, const float *out, const float *lse, const float *dout, float *dq,
-                           float *dk, float *dv)
+                           const float *k, const float *v, const float *out, const float *lse, const float *dout,
+                           float *dq, float *dk, float *dv)
 {
   const PrCpuKernels *cpu = pr_cpu_kernels ();
   gint64 d = shape->head_dim, group = shape->heads / shape->kv_heads;
-  float scale = 1.0f / sqrtf ((float) d);
+  float scale = 1.0f / sqrtf ((float)d);
 
   for (gsize s = 0; s < n_sequences; s++)
     {
@@ -151,8 +151,8 @@ pr_cpu_attention_backward (const PrAttentionShape *shape, const gint32 *offsets,
               cpu->transpose (n, d, v + start * shape->v_stride + kv, shape->v_stride, b.vt, b.np);
               /* dq = scale ds k; q is packed scaled, so that dk comes out right by itself. */
               cpu->pack (n, d, scale, k + start * shape->k_stride + kv, shape->k_stride, b.k, b.dp);
-              memset (b.dk, 0, (gsize) (n * b.dp) * sizeof (float));
-              memset (b.dv, 0, (gsize) (n * b.dp) * sizeof (float));
+              memset (b.dk, 0, (gsize)(n * b.dp) * sizeof (float));
+              memset (b.dv, 0, (gsize)(n * b.dp) * sizeof (float));
             }
           cpu->pack (n, d, scale, q + start * shape->q_stride + h * d, shape->q_stride, b.q, b.dp);
           cpu->pack (n, d, 1, out + at, shape->out_stride, b.o, b.dp);
@@ -177,15 +177,15 @@ add_scaled (gint64 n, float a, const float *x, float *y)
   gint64 i = 0;
 
   for (; i + 4 <= n; i += 4)
-    *(Four *) (y + i) += *(const Four *) (x + i) * a;
+    *(Four *)(y + i) += *(const Four *)(x + i) * a;
   for (; i < n; i++)
     y[i] += a * x[i];
 }
 
 /* Own rows of each query: few, so plain dot products; row n_prefix + t of the scores is everybody's t-th. */
 static void
-suffix_scores (const PrCpuKernels *cpu, const PrAttentionShape *shape, const PrCachedAttention *c, gint64 kv, gint64 group,
-               float scale, float *scores, gint64 width)
+suffix_scores (const PrCpuKernels *cpu, const PrAttentionShape *shape, const PrCachedAttention *c, gint64 kv,
+               gint64 group, float scale, float *scores, gint64 width)
 {
   gint64 d = shape->head_dim;
 
@@ -195,8 +195,8 @@ suffix_scores (const PrCpuKernels *cpu, const PrAttentionShape *shape, const PrC
         const float *key = c->suffix_k + c->suffix_rows[i * c->n_suffix + t] * shape->k_stride + kv * d;
 
         for (gint64 g = 0; g < group; g++)
-          scores[(c->n_prefix + t) * width + i * group + g]
-            = scale * cpu->dot (d, c->q + i * shape->q_stride + (kv * group + g) * d, key);
+          scores[(c->n_prefix + t) * width + i * group + g] =
+              scale * cpu->dot (d, c->q + i * shape->q_stride + (kv * group + g) * d, key);
       }
 }
 
@@ -224,10 +224,11 @@ pr_cpu_attention_cached (const PrAttentionShape *shape, const PrCachedAttention 
   const PrCpuKernels *cpu = pr_cpu_kernels ();
   gint64 d = shape->head_dim, dp = pad (d), group = shape->heads / shape->kv_heads, wide = c->n_queries * group;
   gint64 width = pad (wide), n = c->n_prefix + c->n_suffix;
-  float *qt = pr_cpu_scratch (PR_CPU_SCRATCH_ATTENTION, (gsize) (d * width + n * width + wide * dp + c->n_prefix * dp)), *scores = qt + d * width;
-  float *o = scores + n * width, *vp = o + wide * dp, scale = 1.0f / sqrtf ((float) d);
+  float *qt = pr_cpu_scratch (PR_CPU_SCRATCH_ATTENTION, (gsize)(d * width + n * width + wide * dp + c->n_prefix * dp)),
+        *scores = qt + d * width;
+  float *o = scores + n * width, *vp = o + wide * dp, scale = 1.0f / sqrtf ((float)d);
 
-  memset (scores + c->n_prefix * width, 0, (gsize) (c->n_suffix * width) * sizeof (float));
+  memset (scores + c->n_prefix * width, 0, (gsize)(c->n_suffix * width) * sizeof (float));
   for (gint64 kv = 0; kv < shape->kv_heads; kv++)
     {
       for (gint64 i = 0; i < c->n_queries; i++)

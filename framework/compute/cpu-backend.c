@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TILE_ROWS 256      /* a tile's activations of one operation stay in the second cache */
-#define FLAT_TILE 65536    /* elements a tile of adamw, squared_norm and zero */
-#define DOT_TILE 16        /* rows a tile of gather_dot */
-#define COLUMN_TILE 64     /* columns a tile of embedding_backward */
+#define TILE_ROWS 256   /* a tile's activations of one operation stay in the second cache */
+#define FLAT_TILE 65536 /* elements a tile of adamw, squared_norm and zero */
+#define DOT_TILE 16     /* rows a tile of gather_dot */
+#define COLUMN_TILE 64  /* columns a tile of embedding_backward */
 
 const PrCpuKernels *const pr_cpu_all[] = {
 #if defined(__x86_64__)
@@ -59,7 +59,7 @@ typedef struct
 static gsize
 flat_tiles (gint64 n)
 {
-  return (gsize) ((n + FLAT_TILE - 1) / FLAT_TILE);
+  return (gsize)((n + FLAT_TILE - 1) / FLAT_TILE);
 }
 
 static void
@@ -67,15 +67,15 @@ zero_tile (gpointer ctx, gsize tile, guint worker)
 {
   Flat *f = ctx;
 
-  (void) worker;
+  (void)worker;
   memset (f->bytes + tile * FLAT_TILE * sizeof (float), 0,
-          MIN (FLAT_TILE * sizeof (float), (gsize) f->n - tile * FLAT_TILE * sizeof (float)));
+          MIN (FLAT_TILE * sizeof (float), (gsize)f->n - tile * FLAT_TILE * sizeof (float)));
 }
 
 static void
 cpu_zero (gpointer memory, gsize bytes)
 {
-  Flat f = { .bytes = memory, .n = (gint64) bytes };
+  Flat f = { .bytes = memory, .n = (gint64)bytes };
 
   pr_parallel ((bytes + FLAT_TILE * sizeof (float) - 1) / (FLAT_TILE * sizeof (float)), zero_tile, &f);
 }
@@ -84,9 +84,9 @@ static void
 adamw_tile (gpointer ctx, gsize tile, guint worker)
 {
   Flat *f = ctx;
-  gint64 at = (gint64) tile * FLAT_TILE;
+  gint64 at = (gint64)tile * FLAT_TILE;
 
-  (void) worker;
+  (void)worker;
   pr_cpu_kernels ()->adamw (f->adamw, MIN (FLAT_TILE, f->n - at), f->w + at, f->x + at, f->m + at, f->v + at);
 }
 
@@ -102,9 +102,9 @@ static void
 norm_tile (gpointer ctx, gsize tile, guint worker)
 {
   Flat *f = ctx;
-  gint64 at = (gint64) tile * FLAT_TILE;
+  gint64 at = (gint64)tile * FLAT_TILE;
 
-  (void) worker;
+  (void)worker;
   f->sums[tile] = pr_cpu_kernels ()->squared_norm (MIN (FLAT_TILE, f->n - at), f->x + at);
 }
 
@@ -126,14 +126,14 @@ static void
 cpu_embedding_forward (gint64 rows, gint64 n, const gint32 *index, const float *table, float *y)
 {
   for (gint64 r = 0; r < rows; r++)
-    memcpy (y + r * n, table + index[r] * n, (gsize) n * sizeof (float));
+    memcpy (y + r * n, table + index[r] * n, (gsize)n * sizeof (float));
 }
 
 static void
 cpu_scatter (gint64 rows, gint64 n, const gint32 *index, const float *x, float *y)
 {
   for (gint64 r = 0; r < rows; r++)
-    memcpy (y + index[r] * n, x + r * n, (gsize) n * sizeof (float));
+    memcpy (y + index[r] * n, x + r * n, (gsize)n * sizeof (float));
 }
 
 /* Tokens repeat, so rows are added in order; tiles share out the columns. */
@@ -141,9 +141,9 @@ static void
 embedding_tile (gpointer ctx, gsize tile, guint worker)
 {
   Flat *f = ctx;
-  gint64 from = (gint64) tile * COLUMN_TILE, to = MIN (from + COLUMN_TILE, f->n);
+  gint64 from = (gint64)tile * COLUMN_TILE, to = MIN (from + COLUMN_TILE, f->n);
 
-  (void) worker;
+  (void)worker;
   for (gint64 r = 0; r < f->rows; r++)
     if (f->index[r] >= 0)
       {
@@ -159,7 +159,7 @@ cpu_embedding_backward (gint64 rows, gint64 n, const gint32 *index, const float 
 {
   Flat f = { .rows = rows, .n = n, .index = index, .dy = dy, .w = dtable };
 
-  pr_parallel ((gsize) ((n + COLUMN_TILE - 1) / COLUMN_TILE), embedding_tile, &f);
+  pr_parallel ((gsize)((n + COLUMN_TILE - 1) / COLUMN_TILE), embedding_tile, &f);
 }
 
 typedef struct
@@ -176,20 +176,21 @@ gather_dot_tile (gpointer ctx, gsize tile, guint worker)
 {
   GatherDot *g = ctx;
   const PrCpuKernels *k = pr_cpu_kernels ();
-  gint64 from = (gint64) tile * DOT_TILE, to = MIN (from + DOT_TILE, g->rows);
+  gint64 from = (gint64)tile * DOT_TILE, to = MIN (from + DOT_TILE, g->rows);
 
-  (void) worker;
+  (void)worker;
   for (gint64 r = from; r < to; r++)
     for (gsize j = g->first[r]; j < g->first[r + 1]; j++)
       g->y[j] = k->dot (g->n, g->x + r * g->n, g->table + g->index[j] * g->n);
 }
 
 static void
-cpu_gather_dot (gint64 rows, gint64 n, const gsize *first, const float *x, const gint32 *index, const float *table, float *y)
+cpu_gather_dot (gint64 rows, gint64 n, const gsize *first, const float *x, const gint32 *index, const float *table,
+                float *y)
 {
   GatherDot g = { rows, n, first, x, table, index, y };
 
-  pr_parallel ((gsize) ((rows + DOT_TILE - 1) / DOT_TILE), gather_dot_tile, &g);
+  pr_parallel ((gsize)((rows + DOT_TILE - 1) / DOT_TILE), gather_dot_tile, &g);
 }
 
 static PrBackend cpu = {

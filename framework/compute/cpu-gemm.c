@@ -24,11 +24,12 @@ static void
 compute_tile (gpointer ctx, gsize tile, guint worker)
 {
   const Gemm *g = ctx;
-  gint64 row = (gint64) tile / g->n_column_tiles * g->tile_rows, column = (gint64) tile % g->n_column_tiles * g->tile_columns;
+  gint64 row = (gint64)tile / g->n_column_tiles * g->tile_rows,
+         column = (gint64)tile % g->n_column_tiles * g->tile_columns;
 
-  (void) worker;
-  pr_cpu_kernels ()->gemm (g->trans_a, g->trans_b, MIN (g->tile_rows, g->m - row), MIN (g->tile_columns, g->n - column), g->k,
-                           g->a + (g->trans_a ? row : row * g->lda), g->lda,
+  (void)worker;
+  pr_cpu_kernels ()->gemm (g->trans_a, g->trans_b, MIN (g->tile_rows, g->m - row), MIN (g->tile_columns, g->n - column),
+                           g->k, g->a + (g->trans_a ? row : row * g->lda), g->lda,
                            g->b + (g->trans_b ? column * g->ldb : column), g->ldb, g->add, g->c + row * g->ldc + column,
                            g->ldc, pr_cpu_scratch (PR_CPU_SCRATCH_GEMM, PR_CPU_GEMM_SCRATCH));
 }
@@ -52,5 +53,5 @@ pr_cpu_gemm (gboolean trans_a, gboolean trans_b, gint64 m, gint64 n, gint64 k, f
       g.tile_columns = n;
     }
   g.n_column_tiles = (n + g.tile_columns - 1) / g.tile_columns;
-  pr_parallel ((gsize) ((m + g.tile_rows - 1) / g.tile_rows * g.n_column_tiles), compute_tile, &g);
+  pr_parallel ((gsize)((m + g.tile_rows - 1) / g.tile_rows * g.n_column_tiles), compute_tile, &g);
 }

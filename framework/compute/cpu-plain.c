@@ -14,7 +14,7 @@ rmsnorm_forward (gint64 rows, gint64 n, const float *x, const float *weight, flo
 
       for (gint64 i = 0; i < n; i++)
         sum += x[i] * x[i];
-      scale = 1.0f / sqrtf (sum / (float) n + eps);
+      scale = 1.0f / sqrtf (sum / (float)n + eps);
       for (gint64 i = 0; i < n; i++)
         y[i] = x[i] * scale * weight[i];
       if (rstd != NULL)
@@ -32,7 +32,7 @@ rmsnorm_backward (gint64 rows, gint64 n, const float *x, const float *weight, co
 
       for (gint64 i = 0; i < n; i++)
         mean += dy[i] * weight[i] * x[i] * s;
-      mean /= (float) n;
+      mean /= (float)n;
       for (gint64 i = 0; i < n; i++)
         {
           float xs = x[i] * s, base = residual != NULL ? residual[i] : 0.0f;
@@ -82,7 +82,7 @@ rope_forward (const PrRope *rope, gint64 rows, const gint32 *positions, const fl
           {
             for (gint64 i = 0; i < d; i++)
               sum += xh[i] * xh[i];
-            scale = 1.0f / sqrtf (sum / (float) d + rope->eps);
+            scale = 1.0f / sqrtf (sum / (float)d + rope->eps);
             if (rstd != NULL)
               rstd[r * heads + h] = scale;
           }
@@ -104,7 +104,7 @@ norm_backward_in_place (gint64 d, const float *x, const float *w, float rstd, fl
 
   for (gint64 i = 0; i < d; i++)
     mean += dx[i] * w[i] * x[i] * rstd;
-  mean /= (float) d;
+  mean /= (float)d;
   for (gint64 i = 0; i < d; i++)
     {
       float xs = x[i] * rstd, dy = dx[i];
@@ -116,8 +116,9 @@ norm_backward_in_place (gint64 d, const float *x, const float *w, float rstd, fl
 }
 
 static void
-rope_backward (const PrRope *rope, gint64 rows, const gint32 *positions, const float *x, gint64 x_stride, const float *rstd,
-               const float *dy, gint64 dy_stride, float *dx, gint64 dx_stride, float *dq_norm, float *dk_norm)
+rope_backward (const PrRope *rope, gint64 rows, const gint32 *positions, const float *x, gint64 x_stride,
+               const float *rstd, const float *dy, gint64 dy_stride, float *dx, gint64 dx_stride, float *dq_norm,
+               float *dk_norm)
 {
   gint64 d = rope->head_dim, half = d / 2, heads = rope->heads + rope->kv_heads;
 
@@ -199,11 +200,11 @@ dropout (const PrDropout *d, gint64 rows, gint64 n, guint64 first_row, const flo
   for (gint64 r = 0; r < rows; r++)
     for (gint64 i = 0; i < n; i++)
       {
-        guint64 index = pr_cpu_dropout_index (d, n, first_row + (guint64) r, i / PR_CPU_DROPOUT_BLOCK);
+        guint64 index = pr_cpu_dropout_index (d, n, first_row + (guint64)r, i / PR_CPU_DROPOUT_BLOCK);
         float base = residual != NULL ? residual[r * n + i] : 0.0f;
         guint32 draws[4], draw;
 
-        pr_rng_draw4 (d->rng, d->step, index + (guint64) (i % 16), draws);
+        pr_rng_draw4 (d->rng, d->step, index + (guint64)(i % 16), draws);
         draw = draws[i % PR_CPU_DROPOUT_BLOCK / 32] >> (i % 32 >= 16 ? 16 : 0) & 0xffff;
         y[r * n + i] = base + (draw >= threshold ? x[r * n + i] * scale : 0.0f);
       }
@@ -212,8 +213,8 @@ dropout (const PrDropout *d, gint64 rows, gint64 n, guint64 first_row, const flo
 static void
 adamw (const PrAdamW *a, gint64 n, float *weights, const float *grads, float *m, float *v)
 {
-  double correction1 = 1.0 - pow (a->beta1, (double) a->step), correction2 = 1.0 - pow (a->beta2, (double) a->step);
-  float rate = (float) (a->lr / correction1), root = (float) (1.0 / sqrt (correction2));
+  double correction1 = 1.0 - pow (a->beta1, (double)a->step), correction2 = 1.0 - pow (a->beta2, (double)a->step);
+  float rate = (float)(a->lr / correction1), root = (float)(1.0 / sqrt (correction2));
   float keep = 1.0f - a->lr * a->weight_decay;
 
   for (gint64 i = 0; i < n; i++)
@@ -232,13 +233,13 @@ squared_norm (gint64 n, const float *x)
   double sum = 0;
 
   for (gint64 i = 0; i < n; i++)
-    sum += (double) x[i] * x[i];
+    sum += (double)x[i] * x[i];
   return sum;
 }
 
 static void
-block (gint64 m, gint64 n, gint64 k, const float *a, gint64 a_row, gint64 a_column, const float *b, gint64 ldb, gboolean add,
-       float *c, gint64 ldc)
+block (gint64 m, gint64 n, gint64 k, const float *a, gint64 a_row, gint64 a_column, const float *b, gint64 ldb,
+       gboolean add, float *c, gint64 ldc)
 {
   for (gint64 i = 0; i < m; i++)
     for (gint64 j = 0; j < n; j++)
@@ -327,8 +328,9 @@ supported (void)
   return TRUE;
 }
 
-const PrCpuKernels pr_cpu_plain
-  = { "plain",        supported,      rmsnorm_forward, rmsnorm_backward, bias_forward,    bias_backward,
-      rope_forward,   rope_backward,  swiglu_forward,  swiglu_backward,  cross_entropy,   dropout,
-      adamw,          squared_norm,   block,           softmax,          softmax_backward, softmax_columns,
-      dot,            transpose,      pack,            NULL };
+const PrCpuKernels pr_cpu_plain = {
+  "plain",       supported,      rmsnorm_forward,  rmsnorm_backward, bias_forward, bias_backward, rope_forward,
+  rope_backward, swiglu_forward, swiglu_backward,  cross_entropy,    dropout,      adamw,         squared_norm,
+  block,         softmax,        softmax_backward, softmax_columns,  dot,          transpose,     pack,
+  NULL
+};

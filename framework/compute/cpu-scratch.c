@@ -21,7 +21,7 @@ pr_cpu_alloc (gsize bytes)
 #ifdef MADV_HUGEPAGE
   /* Only advice: where it is refused, small pages do. */
   if (memory != NULL && align == HUGE_PAGE)
-    (void) madvise (memory, bytes, MADV_HUGEPAGE);
+    (void)madvise (memory, bytes, MADV_HUGEPAGE);
 #endif
   return memory;
 }

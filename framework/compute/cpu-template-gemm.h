@@ -1,8 +1,8 @@
-/* cpu-template-gemm.h - the third part of cpu-template.h: the matrix product of training.
+/* cpu-template-gemm.h - the part of cpu-template.h for the matrix product of training.
  *
- * Only the right operand is packed, one panel of PANEL columns at a time, in a pass that also transposes it where needed; the left
- * one is read where it lies (transposed, it is copied in groups of 48 rows).  A general BLAS packs both on every call,
- * which for the 256 rows of a tile costs a fifth of the time. */
+ * Only the right operand is packed, one panel of PANEL columns at a time, in a pass that also transposes it where
+ * needed; the left one is read where it lies (transposed, it is copied in groups of 48 rows).  A general BLAS packs
+ * both on every call, which for the 256 rows of a tile costs a fifth of the time. */
 
 #define PANEL 64
 #define AHEAD 8  /* rows fetched ahead while packing */
@@ -45,10 +45,10 @@ transpose_strip (gint64 rows, gint64 n, const float *from, gint64 from_stride, f
       if (n - i >= W)
 #pragma GCC unroll 16
         for (int j = 0; j < W; j++)
-          *(VU *) (to + (i + j) * to_stride) = r[j];
+          *(VU *)(to + (i + j) * to_stride) = r[j];
       else
         for (int j = 0; j < n - i; j++)
-          *(VU *) (to + (i + j) * to_stride) = r[j];
+          *(VU *)(to + (i + j) * to_stride) = r[j];
     }
 }
 
@@ -73,7 +73,7 @@ pack_panel (gboolean transposed, gint64 width, gint64 k, const float *b, gint64 
     for (gint64 j = 0; j < width; j += W)
       {
         __builtin_prefetch (b + AHEAD * ldb + j);
-        *(VU *) (panel + j) = load (b + j, width - j);
+        *(VU *)(panel + j) = load (b + j, width - j);
       }
 }
 
@@ -86,7 +86,7 @@ pack_groups (gint64 m, gint64 k, const float *a, gint64 lda, float *packed)
       for (gint64 j = i; j < MIN (i + GROUP, m); j += W)
         {
           __builtin_prefetch (a + AHEAD * lda + j);
-          *(VU *) (packed + i * k + p * GROUP + j - i) = load (a + j, m - j);
+          *(VU *)(packed + i * k + p * GROUP + j - i) = load (a + j, m - j);
         }
 }
 
@@ -128,8 +128,8 @@ fetch_lines (const Fetch *f)
 
 /* A whole block of C (+)= A panel, which meanwhile fetches LINES lines of F and the block of C that comes next. */
 static void
-block_fetching (gint64 k, const float *a, gint64 a_row, gint64 a_column, const float *b, gboolean add, float *c, gint64 ldc,
-                Fetch *f, gint64 lines, const float *next_c)
+block_fetching (gint64 k, const float *a, gint64 a_row, gint64 a_column, const float *b, gboolean add, float *c,
+                gint64 ldc, Fetch *f, gint64 lines, const float *next_c)
 {
   V sum[PR_CPU_BLOCK][PR_BLOCK_VECTORS];
   gint64 burst = lines * STEP / k + 1, column = 0;
@@ -138,7 +138,7 @@ block_fetching (gint64 k, const float *a, gint64 a_row, gint64 a_column, const f
   for (int i = 0; i < PR_CPU_BLOCK; i++)
 #pragma GCC unroll 8
     for (int j = 0; j < PR_BLOCK_VECTORS; j++)
-      sum[i][j] = add ? (V) * (VU *) (c + i * ldc + j * W) : (V){ 0 };
+      sum[i][j] = add ? (V) * (VU *)(c + i * ldc + j * W) : (V){ 0 };
   while (k > 0)
     {
       gint64 n = MIN (STEP, k);
@@ -163,13 +163,13 @@ block_fetching (gint64 k, const float *a, gint64 a_row, gint64 a_column, const f
   for (int i = 0; i < PR_CPU_BLOCK; i++)
 #pragma GCC unroll 8
     for (int j = 0; j < PR_BLOCK_VECTORS; j++)
-      *(VU *) (c + i * ldc + j * W) = sum[i][j];
+      *(VU *)(c + i * ldc + j * W) = sum[i][j];
 }
 
 /* Up to PR_CPU_BLOCK rows of C (+)= A panel, where the last vector of C's rows may be cut short. */
 INLINE void
-product (gint64 rows, gint64 width, gint64 k, const float *a, gint64 a_row, gint64 a_column, const float *panel, gboolean add,
-         float *c, gint64 ldc)
+product (gint64 rows, gint64 width, gint64 k, const float *a, gint64 a_row, gint64 a_column, const float *panel,
+         gboolean add, float *c, gint64 ldc)
 {
   float edge[PR_CPU_BLOCK * PANEL];
   gint64 padded = (width + PR_CPU_PAD - 1) / PR_CPU_PAD * PR_CPU_PAD;
@@ -180,17 +180,17 @@ product (gint64 rows, gint64 width, gint64 k, const float *a, gint64 a_row, gint
       return;
     }
   for (gint64 r = 0; add && r < rows; r++)
-    memcpy (edge + r * PANEL, c + r * ldc, (gsize) width * sizeof (float));
+    memcpy (edge + r * PANEL, c + r * ldc, (gsize)width * sizeof (float));
   block (rows, padded, k, a, a_row, a_column, panel, PANEL, add, edge, PANEL);
   for (gint64 r = 0; r < rows; r++)
-    memcpy (c + r * ldc, edge + r * PANEL, (gsize) width * sizeof (float));
+    memcpy (c + r * ldc, edge + r * PANEL, (gsize)width * sizeof (float));
 }
 
 /* C += A B for K not above PR_CPU_GEMM_DEPTH; A [m, k] or, packed in groups, its transpose.  NEXT: what to fetch
  * meanwhile. */
 static void
-slab (gboolean packed, gboolean trans_b, gint64 m, gint64 n, gint64 k, const float *a, gint64 lda, const float *b, gint64 ldb,
-      gboolean add, float *c, gint64 ldc, float *panel, Fetch *next)
+slab (gboolean packed, gboolean trans_b, gint64 m, gint64 n, gint64 k, const float *a, gint64 lda, const float *b,
+      gint64 ldb, gboolean add, float *c, gint64 ldc, float *panel, Fetch *next)
 {
   gint64 blocks = (m + PR_CPU_BLOCK - 1) / PR_CPU_BLOCK * ((n + PANEL - 1) / PANEL), lines = fetch_lines (next);
 
@@ -202,7 +202,8 @@ slab (gboolean packed, gboolean trans_b, gint64 m, gint64 n, gint64 k, const flo
       /* Untransposed, A is what the caller has just written; B is a weight, and its next panel comes from afar. */
       if (!packed && left > 0)
         {
-          *next = trans_b ? (Fetch){ b + (j + PANEL) * ldb, left, ldb, k, 0, NULL } : (Fetch){ b + j + PANEL, k, ldb, left, 0, NULL };
+          *next = trans_b ? (Fetch){ b + (j + PANEL) * ldb, left, ldb, k, 0, NULL }
+                          : (Fetch){ b + j + PANEL, k, ldb, left, 0, NULL };
           blocks = (m + PR_CPU_BLOCK - 1) / PR_CPU_BLOCK;
           lines = fetch_lines (next);
         }
@@ -226,8 +227,8 @@ slab (gboolean packed, gboolean trans_b, gint64 m, gint64 n, gint64 k, const flo
 }
 
 static void
-gemm (gboolean trans_a, gboolean trans_b, gint64 m, gint64 n, gint64 k, const float *a, gint64 lda, const float *b, gint64 ldb,
-      gboolean add, float *c, gint64 ldc, float *scratch)
+gemm (gboolean trans_a, gboolean trans_b, gint64 m, gint64 n, gint64 k, const float *a, gint64 lda, const float *b,
+      gint64 ldb, gboolean add, float *c, gint64 ldc, float *scratch)
 {
   gint64 most = trans_a ? PR_CPU_GEMM_DEPTH / 4 : PR_CPU_GEMM_DEPTH, parts = (k + most - 1) / most;
   gint64 depth = ((k + parts - 1) / parts + W - 1) / W * W;
@@ -244,7 +245,7 @@ gemm (gboolean trans_a, gboolean trans_b, gint64 m, gint64 n, gint64 k, const fl
           pack_groups (m, d, a + p * lda, lda, packed);
           next = (Fetch){ a + (p + depth) * lda, rest, lda, m, 0, &next_b };
         }
-      slab (trans_a, trans_b, m, n, d, trans_a ? packed : a + p, lda, trans_b ? b + p : b + p * ldb, ldb, add || p > 0, c,
-            ldc, panel, &next);
+      slab (trans_a, trans_b, m, n, d, trans_a ? packed : a + p, lda, trans_b ? b + p : b + p * ldb, ldb, add || p > 0,
+            c, ldc, panel, &next);
     }
 }

@@ -1,136 +1,14 @@
 /* cpu-template.h - the vectorised kernels, included once for each instruction set.
  *
- * The including file says which: PR_LANES floats a vector, PR_BLOCK_VECTORS vectors a row of a block product, PR_KERNELS the
- * name of the table, pr_sqrt() and pr_mul_even() (32 x 32 -> 64 bits of the even lanes).
+ * The including file says which: PR_LANES floats a vector, PR_BLOCK_VECTORS vectors a row of a block product,
+ * PR_KERNELS the name of the table, pr_sqrt() and pr_mul_even() (32 x 32 -> 64 bits of the even lanes).
  */
 #include "compute/cpu.h"
 
 #include <math.h>
 #include <string.h>
 
-#define W PR_LANES
-typedef float V __attribute__ ((vector_size (W * 4)));
-typedef float VU __attribute__ ((vector_size (W * 4), aligned (4), may_alias));
-typedef gint32 I __attribute__ ((vector_size (W * 4)));
-typedef guint32 U __attribute__ ((vector_size (W * 4)));
-typedef double D __attribute__ ((vector_size (W * 8)));
-#define INLINE static inline __attribute__ ((always_inline))
-
-INLINE V
-all (float x)
-{
-  return x - (V){ 0 };
-}
-
-/* Apart, so that the usual case needs no memory for a partial vector. */
-static V __attribute__ ((noinline))
-load_part (const float *p, gint64 left)
-{
-  V v = { 0 };
-
-  memcpy (&v, p, (gsize) left * sizeof (float));
-  return v;
-}
-
-static void __attribute__ ((noinline))
-store_part (float *p, gint64 left, V v)
-{
-  memcpy (p, &v, (gsize) left * sizeof (float));
-}
-
-/* LEFT elements remain at P: a whole vector, or the rest with zeros behind it. */
-INLINE V
-load (const float *p, gint64 left)
-{
-  return G_LIKELY (left >= W) ? (V) * (const VU *) p : load_part (p, left);
-}
-
-INLINE void
-store (float *p, gint64 left, V v)
-{
-  if (G_LIKELY (left >= W))
-    *(VU *) p = v;
-  else
-    store_part (p, left, v);
-}
-
-INLINE V
-choose (I mask, V yes, V no)
-{
-  return (V) (((I) yes & mask) | ((I) no & ~mask));
-}
-
-INLINE V
-larger (V a, V b)
-{
-  return choose (a > b, a, b);
-}
-
-INLINE I
-lane (void)
-{
-#if PR_LANES == 16
-  return (I){ 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 };
-#else
-  return (I){ 0, 1, 2, 3, 4, 5, 6, 7 };
-#endif
-}
-
-/* All ones in the lanes that lie before LEFT. */
-INLINE I
-before (gint64 left)
-{
-  return lane () < (gint32) MIN (left, W);
-}
-
-/* In halves: lane i meets lane i + half. */
-INLINE float
-sum_lanes (V v)
-{
-#pragma GCC unroll 4
-  for (int half = W / 2; half > 0; half /= 2)
-    v += __builtin_shuffle (v, lane () ^ half);
-  return v[0];
-}
-
-INLINE float
-max_lanes (V v)
-{
-#pragma GCC unroll 4
-  for (int half = W / 2; half > 0; half /= 2)
-    v = larger (v, __builtin_shuffle (v, lane () ^ half));
-  return v[0];
-}
-
-/* e^x to 2 units in the last place (Cephes' polynomial); at least e^-87.3, NaN stays NaN. */
-INLINE V
-exponential (V x)
-{
-  const V magic = all (12582912.0f); /* 1.5 x 2^23: adding it rounds to an integer in the low bits */
-  V t, r, y;
-  I n;
-
-  V c = larger (x, all (-87.3f));
-  c = choose (c > 88.3f, all (88.3f), c);
-  t = c * 1.44269504088896341f + magic;
-  n = (I) t - (I) magic;
-  t -= magic;
-  r = c - t * 0.693359375f;
-  r = r + t * 2.12194440e-4f;
-  y = r * 1.9875691500e-4f + 1.3981999507e-3f;
-  y = y * r + 8.3334519073e-3f;
-  y = y * r + 4.1665795894e-2f;
-  y = y * r + 1.6666665459e-1f;
-  y = y * r + 5.0000001201e-1f;
-  y = y * r * r + r + 1.0f;
-  return choose (x == x, (V) ((I) y + (n << 23)), x);
-}
-
-INLINE V
-sigmoid (V x)
-{
-  return 1.0f / (1.0f + exponential (-x));
-}
+#include "compute/cpu-template-vector.h"
 
 static float
 dot (gint64 n, const float *x, const float *y)
@@ -154,9 +32,9 @@ pack (gint64 rows, gint64 n, float scale, const float *from, gint64 stride, floa
       gint64 i = 0;
 
       for (; i < n; i += W)
-        *(VU *) (to + i) = load (from + i, n - i) * scale;
+        *(VU *)(to + i) = load (from + i, n - i) * scale;
       for (; i < padded; i += W)
-        *(VU *) (to + i) = (V){ 0 };
+        *(VU *)(to + i) = (V){ 0 };
     }
 }
 
@@ -165,7 +43,7 @@ rmsnorm_forward (gint64 rows, gint64 n, const float *x, const float *weight, flo
 {
   for (gint64 r = 0; r < rows; r++, x += n, y += n)
     {
-      float scale = 1.0f / sqrtf (dot (n, x, x) / (float) n + eps);
+      float scale = 1.0f / sqrtf (dot (n, x, x) / (float)n + eps);
 
       for (gint64 i = 0; i < n; i += W)
         store (y + i, n - i, load (x + i, n - i) * scale * load (weight + i, n - i));
@@ -191,7 +69,7 @@ rmsnorm_backward (gint64 rows, gint64 n, const float *x, const float *weight, co
 {
   for (gint64 r = 0; r < rows; r++)
     {
-      float s = rstd[r], mean = dot3 (n, dy, weight, x) * s / (float) n;
+      float s = rstd[r], mean = dot3 (n, dy, weight, x) * s / (float)n;
 
       for (gint64 i = 0; i < n; i += W)
         {
@@ -261,7 +139,7 @@ rope_forward (const PrRope *rope, gint64 rows, const gint32 *positions, const fl
 
         if (w != NULL)
           {
-            scale = 1.0f / sqrtf (dot (d, xh, xh) / (float) d + rope->eps);
+            scale = 1.0f / sqrtf (dot (d, xh, xh) / (float)d + rope->eps);
             if (rstd != NULL)
               rstd[r * heads + h] = scale;
           }
@@ -284,8 +162,9 @@ unrope_head (gint64 half, const float *dy, const float *c, const float *s, float
 }
 
 static void
-rope_backward (const PrRope *rope, gint64 rows, const gint32 *positions, const float *x, gint64 x_stride, const float *rstd,
-               const float *dy, gint64 dy_stride, float *dx, gint64 dx_stride, float *dq_norm, float *dk_norm)
+rope_backward (const PrRope *rope, gint64 rows, const gint32 *positions, const float *x, gint64 x_stride,
+               const float *rstd, const float *dy, gint64 dy_stride, float *dx, gint64 dx_stride, float *dq_norm,
+               float *dk_norm)
 {
   gint64 d = rope->head_dim, half = d / 2, heads = rope->heads + rope->kv_heads;
 
@@ -295,7 +174,8 @@ rope_backward (const PrRope *rope, gint64 rows, const gint32 *positions, const f
         const float *w = h < rope->heads ? rope->q_norm : rope->k_norm;
         float *dxh = dx + r * dx_stride + h * d;
 
-        unrope_head (half, dy + r * dy_stride + h * d, rope->cos + positions[r] * half, rope->sin + positions[r] * half, dxh);
+        unrope_head (half, dy + r * dy_stride + h * d, rope->cos + positions[r] * half, rope->sin + positions[r] * half,
+                     dxh);
         if (w != NULL)
           rmsnorm_backward (1, d, x + r * x_stride + h * d, w, rstd + r * heads + h, dxh, NULL, dxh,
                             h < rope->heads ? dq_norm : dk_norm, NULL);
@@ -342,8 +222,8 @@ row_max (gint64 n, const float *x)
 
   for (i = 0; i + 2 * W <= n; i += 2 * W)
     {
-      a = larger (*(const VU *) (x + i), a);
-      b = larger (*(const VU *) (x + i + W), b);
+      a = larger (*(const VU *)(x + i), a);
+      b = larger (*(const VU *)(x + i + W), b);
     }
   for (; i < n; i += W)
     a = larger (choose (before (n - i), load (x + i, n - i), a), a);
@@ -359,10 +239,10 @@ row_exponentials (gint64 n, float *x, float max)
 
   for (i = 0; i + 2 * W <= n; i += 2 * W)
     {
-      V e = exponential (*(const VU *) (x + i) - max), f = exponential (*(const VU *) (x + i + W) - max);
+      V e = exponential (*(const VU *)(x + i) - max), f = exponential (*(const VU *)(x + i + W) - max);
 
-      *(VU *) (x + i) = e;
-      *(VU *) (x + i + W) = f;
+      *(VU *)(x + i) = e;
+      *(VU *)(x + i + W) = f;
       a += e;
       b += f;
     }
@@ -371,7 +251,7 @@ row_exponentials (gint64 n, float *x, float max)
       V e = exponential (load (x + i, n - i) - max);
 
       store (x + i, n - i, e);
-      a += (V) ((I) e & before (n - i));
+      a += (V)((I)e & before (n - i));
     }
   return sum_lanes (a + b);
 }
@@ -398,67 +278,11 @@ cross_entropy (gint64 rows, gint64 n, float *logits, gint64 stride, const gint32
     }
 }
 
-/* Philox 4x32-10 in every lane: the same numbers as pr_rng_draw4() at index + lane. */
-INLINE void
-philox (PrRng rng, guint64 step, guint64 index, U out[4])
-{
-  U c0 = (U) lane () + (guint32) index, c1, c2, c3;
-  guint32 k0 = rng.key[0], k1 = rng.key[1];
-
-  /* A carry out of the lower half shows as a sum below what was added; true lanes are -1. */
-  c1 = (U){ 0 } + (guint32) (index >> 32) - (U) (c0 < (U){ 0 } + (guint32) index);
-  c2 = (U){ 0 } + (guint32) step;
-  c3 = (U){ 0 } + (guint32) (step >> 32);
-  for (int round = 0; round < 10; round++)
-    {
-      U low0, high0, low1, high1;
-
-      pr_mul_wide (c0, 0xD2511F53u, &low0, &high0);
-      pr_mul_wide (c2, 0xCD9E8D57u, &low1, &high1);
-      c0 = high1 ^ c1 ^ k0;
-      c1 = low1;
-      c2 = high0 ^ c3 ^ k1;
-      c3 = low0;
-      k0 += 0x9E3779B9u;
-      k1 += 0xBB67AE85u;
-    }
-  out[0] = c0, out[1] = c1, out[2] = c2, out[3] = c3;
-}
-
-static void
-dropout (const PrDropout *d, gint64 rows, gint64 n, guint64 first_row, const float *x, const float *residual, float *y)
-{
-  guint32 threshold = pr_cpu_dropout_threshold (d);
-  float scale = pr_cpu_dropout_scale (threshold);
-
-  for (gint64 r = 0; r < rows; r++, x += n, y += n, residual = residual != NULL ? residual + n : NULL)
-    for (gint64 b = 0; b * PR_CPU_DROPOUT_BLOCK < n; b++)
-      for (gint64 part = 0; part < 16; part += W)
-        {
-          U draws[4];
-
-          philox (d->rng, d->step, pr_cpu_dropout_index (d, n, first_row + (guint64) r, b) + (guint64) part, draws);
-          for (gint64 q = 0; q < 8; q++)
-            {
-              gint64 i = b * PR_CPU_DROPOUT_BLOCK + q * 16 + part;
-              U draw = q & 1 ? draws[q / 2] >> 16 : draws[q / 2] & 0xffff;
-              V v;
-
-              if (i >= n)
-                break;
-              v = (V) ((I) (load (x + i, n - i) * scale) & (I) (draw >= threshold));
-              if (residual != NULL)
-                v += load (residual + i, n - i);
-              store (y + i, n - i, v);
-            }
-        }
-}
-
 static void
 adamw (const PrAdamW *a, gint64 n, float *weights, const float *grads, float *m, float *v)
 {
-  double correction1 = 1.0 - pow (a->beta1, (double) a->step), correction2 = 1.0 - pow (a->beta2, (double) a->step);
-  float rate = (float) (a->lr / correction1), root = (float) (1.0 / sqrt (correction2));
+  double correction1 = 1.0 - pow (a->beta1, (double)a->step), correction2 = 1.0 - pow (a->beta2, (double)a->step);
+  float rate = (float)(a->lr / correction1), root = (float)(1.0 / sqrt (correction2));
   float keep = 1.0f - a->lr * a->weight_decay;
 
   for (gint64 i = 0; i < n; i += W)
@@ -482,7 +306,7 @@ squared_norm (gint64 n, const float *x)
 
   for (gint64 i = 0; i < n; i += W)
     {
-      D d = __builtin_convertvector (load (x + i, n - i), D);
+      D d = __builtin_convertvector(load (x + i, n - i), D);
 
       sum += d * d;
     }
@@ -491,11 +315,13 @@ squared_norm (gint64 n, const float *x)
   return total;
 }
 
+#include "compute/cpu-template-dropout.h"
 #include "compute/cpu-template-attention.h"
 #include "compute/cpu-template-gemm.h"
 
-const PrCpuKernels PR_KERNELS
-  = { PR_NAME,        supported,      rmsnorm_forward, rmsnorm_backward, bias_forward,    bias_backward,
-      rope_forward,   rope_backward,  swiglu_forward,  swiglu_backward,  cross_entropy,   dropout,
-      adamw,          squared_norm,   block,           softmax,          softmax_backward, softmax_columns,
-      dot,            transpose,      pack,            gemm };
+const PrCpuKernels PR_KERNELS = {
+  PR_NAME,       supported,      rmsnorm_forward,  rmsnorm_backward, bias_forward, bias_backward, rope_forward,
+  rope_backward, swiglu_forward, swiglu_backward,  cross_entropy,    dropout,      adamw,         squared_norm,
+  block,         softmax,        softmax_backward, softmax_columns,  dot,          transpose,     pack,
+  gemm
+};

@@ -37,16 +37,16 @@ static void
 compute_tile (gpointer ctx, gsize tile, guint worker)
 {
   const Gemm *g = ctx;
-  gint64 row = (gint64) tile / g->n_column_tiles * g->tile_rows;
-  gint64 column = (gint64) tile % g->n_column_tiles * g->tile_columns;
+  gint64 row = (gint64)tile / g->n_column_tiles * g->tile_rows;
+  gint64 column = (gint64)tile % g->n_column_tiles * g->tile_columns;
   const float *a = g->a + (g->trans_a ? row : row * g->lda);
   const float *b = g->b + (g->trans_b ? column * g->ldb : column);
 
-  (void) worker;
+  (void)worker;
   cblas_sgemm (CblasRowMajor, g->trans_a ? CblasTrans : CblasNoTrans, g->trans_b ? CblasTrans : CblasNoTrans,
-               (blasint) MIN (g->tile_rows, g->m - row), (blasint) MIN (g->tile_columns, g->n - column), (blasint) g->k,
-               g->alpha, a, (blasint) g->lda, b, (blasint) g->ldb, g->beta, g->c + row * g->ldc + column,
-               (blasint) g->ldc);
+               (blasint)MIN (g->tile_rows, g->m - row), (blasint)MIN (g->tile_columns, g->n - column), (blasint)g->k,
+               g->alpha, a, (blasint)g->lda, b, (blasint)g->ldb, g->beta, g->c + row * g->ldc + column,
+               (blasint)g->ldc);
 }
 
 void
@@ -65,7 +65,7 @@ pr_gemm (gboolean trans_a, gboolean trans_b, gint64 m, gint64 n, gint64 k, float
       g.tile_columns = n;
     }
   g.n_column_tiles = (n + g.tile_columns - 1) / g.tile_columns;
-  pr_parallel ((gsize) ((m + g.tile_rows - 1) / g.tile_rows * g.n_column_tiles), compute_tile, &g);
+  pr_parallel ((gsize)((m + g.tile_rows - 1) / g.tile_rows * g.n_column_tiles), compute_tile, &g);
 }
 
 char *

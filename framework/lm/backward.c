@@ -1,6 +1,6 @@
-/* The backward pass, layer by layer from the top.  Tiles of rows compute the gradients of activations and leave the operands
- * of the weight gradients behind; those are products over all rows of the chunk, computed in tiles of the weights
- * beside the next layer's rows, so that threads that run out of rows have something to do. */
+/* The backward pass, layer by layer from the top.  Tiles of rows compute the gradients of activations and leave the
+ * operands of the weight gradients behind; those are products over all rows of the chunk, computed in tiles of the
+ * weights beside the next layer's rows, so that threads that run out of rows have something to do. */
 #include "config.h"
 
 #include "lm/model-private.h"
@@ -21,7 +21,7 @@ typedef struct
 typedef struct
 {
   PrModel *m;
-  gint32 layer;    /* rows of this layer ... */
+  gint32 layer; /* rows of this layer ... */
   gsize n_row_tiles;
   GArray *products; /* ... beside the weights of the layer above; Product */
 } Pass;
@@ -55,7 +55,8 @@ collect_products (PrModel *m, gint32 l, float *grads, GArray *products)
   add_products (products, 2 * w->ffn, w->hidden, g->d_gate_up, g->mid_normed, grads + at->gate);
   add_products (products, w->hidden, w->ffn, dropout ? g->d_mlp : dy, g->act, grads + at->down);
   add_products (products, w->qkv, w->hidden, g->d_qkv, g->normed, grads + at->q);
-  add_products (products, w->hidden, w->q, dropout ? g->d_out : g->d_mid, m->attended + l * m->stride * w->q, grads + at->o);
+  add_products (products, w->hidden, w->q, dropout ? g->d_out : g->d_mid, m->attended + l * m->stride * w->q,
+                grads + at->o);
 }
 
 static void
@@ -67,16 +68,16 @@ backward_rows (PrModel *m, gint32 l, gsize index)
   gint64 base = l * m->stride;
   gint32 depth = m->config.layers - 1 - l;
   gboolean all = m->backward->rows == NULL;
-  float *partial = all ? m->partial[l % 2] + (gint64) index * m->n_partial : NULL;
+  float *partial = all ? m->partial[l % 2] + (gint64)index * m->n_partial : NULL;
   PrDropout storage[2];
   PrLayerBackward b = { .rows = t->rows, .row = t->row };
 
   b.positions = m->positions + t->row;
   b.offsets = m->chunk->offsets + t->sequence;
   b.n_sequences = t->n_sequences;
-  b.first_row = m->backward->first_row + (guint64) t->row;
-  b.attention_dropout = pr_model_dropout (m, 1 + 2 * (guint64) l, &storage[0]);
-  b.mlp_dropout = pr_model_dropout (m, 2 + 2 * (guint64) l, &storage[1]);
+  b.first_row = m->backward->first_row + (guint64)t->row;
+  b.attention_dropout = pr_model_dropout (m, 1 + 2 * (guint64)l, &storage[0]);
+  b.mlp_dropout = pr_model_dropout (m, 2 + 2 * (guint64)l, &storage[1]);
   b.x = m->x + base * w->hidden, b.rstd = m->rstd + base, b.qkv = m->qkv + base * w->qkv;
   b.qk_rstd = m->qk_rstd + base * w->heads, b.attended = m->attended + base * w->q;
   b.lse = m->lse + base * m->config.heads, b.mid = m->mid + base * w->hidden, b.mid_rstd = m->mid_rstd + base;
@@ -92,7 +93,7 @@ backward_rows (PrModel *m, gint32 l, gsize index)
       b.d_q_norm = b.d_post_norm + w->hidden;
       b.d_k_norm = b.d_q_norm + m->config.head_dim;
       b.d_qkv_bias = b.d_k_norm + m->config.head_dim;
-      m->backend->zero (partial, (gsize) m->n_partial * sizeof (float));
+      m->backend->zero (partial, (gsize)m->n_partial * sizeof (float));
     }
   pr_layer_backward (&m->layers[l], &b);
 }
@@ -105,7 +106,7 @@ pass_tile (gpointer ctx, gsize index, guint worker)
   gint64 rows = m->chunk->offsets[m->chunk->n_sequences];
   const Product *p;
 
-  (void) worker;
+  (void)worker;
   if (index < pass->n_row_tiles)
     {
       backward_rows (m, pass->layer, index);
@@ -121,7 +122,7 @@ add_partials (PrModel *m, gint32 l, float *grads)
 {
   const PrLmLayerOffsets *at = &m->layout->layers[l];
   const float *partial = m->partial[l % 2];
-  gint64 hidden = m->width.hidden, head = m->config.head_dim, n = (gint64) m->n_tiles, stride = m->n_partial;
+  gint64 hidden = m->width.hidden, head = m->config.head_dim, n = (gint64)m->n_tiles, stride = m->n_partial;
 
   m->backend->bias_backward (n, hidden, partial, stride, grads + at->in_norm);
   m->backend->bias_backward (n, hidden, partial + hidden, stride, grads + at->post_norm);
@@ -139,14 +140,14 @@ static void
 upload_listed_rows (PrModel *m)
 {
   const PrChunk *chunk = m->chunk;
-  gsize rows = (gsize) chunk->offsets[chunk->n_sequences];
+  gsize rows = (gsize)chunk->offsets[chunk->n_sequences];
 
   for (gsize r = 0; r < rows; r++)
     {
       m->host[r] = -1;
       for (gsize i = 0; i < m->backward->n_rows; i++)
         if (chunk->tokens[r] == m->backward->rows[i])
-          m->host[r] = (gint32) i;
+          m->host[r] = (gint32)i;
     }
   m->backend->upload (m->tokens, m->host, rows * sizeof (gint32));
 }
@@ -159,9 +160,9 @@ undrop_tile (gpointer ctx, gsize index, guint worker)
   float *dx = m->dx[m->config.layers % 3] + t->row * m->width.hidden;
   PrDropout storage;
 
-  (void) worker;
+  (void)worker;
   m->backend->dropout (pr_model_dropout (m, 0, &storage), t->rows, m->width.hidden,
-                       m->backward->first_row + (guint64) t->row, dx, NULL, dx);
+                       m->backward->first_row + (guint64)t->row, dx, NULL, dx);
 }
 
 static void

@@ -7,10 +7,10 @@
 PrLayerWidths
 pr_layer_widths (const PrLmConfig *c)
 {
-  PrLayerWidths w = { .hidden = c->hidden, .ffn = c->ffn, .heads = (gint64) c->heads + c->kv_heads };
+  PrLayerWidths w = { .hidden = c->hidden, .ffn = c->ffn, .heads = (gint64)c->heads + c->kv_heads };
 
-  w.q = (gint64) c->heads * c->head_dim;
-  w.kv = (gint64) c->kv_heads * c->head_dim;
+  w.q = (gint64)c->heads * c->head_dim;
+  w.kv = (gint64)c->kv_heads * c->head_dim;
   w.qk = w.q + w.kv;
   w.qkv = w.qk + w.kv;
   return w;
@@ -26,8 +26,8 @@ pr_layer_init (PrLayer *layer, const PrBackend *backend, const PrLmConfig *confi
   *layer = (PrLayer){
     .backend = backend,
     .width = w,
-    .eps = (float) config->rms_eps,
-    .rope = { config->heads, config->kv_heads, config->head_dim, (float) config->rms_eps, cos, sin,
+    .eps = (float)config->rms_eps,
+    .rope = { config->heads, config->kv_heads, config->head_dim, (float)config->rms_eps, cos, sin,
               at->q_norm >= 0 ? weights + at->q_norm : NULL, at->k_norm >= 0 ? weights + at->k_norm : NULL },
     .attention = { config->heads, config->kv_heads, config->head_dim, w.qk, w.qk, w.qkv, w.q },
     .in_norm = weights + at->in_norm,
@@ -47,40 +47,42 @@ pr_layer_rope_tables (const PrLmConfig *config, gint64 positions, float *ret_cos
 
   for (gint64 i = 0; i < half; i++)
     {
-      float frequency = (float) (1.0 / pow (config->rope_theta, (double) (2 * i) / config->head_dim));
+      float frequency = (float)(1.0 / pow (config->rope_theta, (double)(2 * i) / config->head_dim));
 
       for (gint64 p = 0; p < positions; p++)
         {
-          float angle = (float) p * frequency;
+          float angle = (float)p * frequency;
 
-          ret_cos[p * half + i] = (float) cos (angle);
-          ret_sin[p * half + i] = (float) sin (angle);
+          ret_cos[p * half + i] = (float)cos (angle);
+          ret_sin[p * half + i] = (float)sin (angle);
         }
     }
 }
 
 /* y [rows, out] = x [rows, in] W^T, W [out, in] as in PyTorch. */
 static void
-linear (const PrBackend *backend, gint64 rows, gint64 in, gint64 out, const float *x, const float *w, float beta, float *y)
+linear (const PrBackend *backend, gint64 rows, gint64 in, gint64 out, const float *x, const float *w, float beta,
+        float *y)
 {
   backend->gemm (FALSE, TRUE, rows, out, in, 1, x, in, w, in, beta, y, out);
 }
 
 /* dx [rows, in] = dy [rows, out] W. */
 static void
-linear_backward (const PrBackend *backend, gint64 rows, gint64 in, gint64 out, const float *dy, const float *w, float *dx)
+linear_backward (const PrBackend *backend, gint64 rows, gint64 in, gint64 out, const float *dy, const float *w,
+                 float *dx)
 {
   backend->gemm (FALSE, FALSE, rows, in, out, 1, dy, out, w, in, 0, dx, in);
 }
 
 /* y = residual + dropout(x W^T) */
 static void
-branch (const PrBackend *backend, gint64 rows, gint64 in, gint64 out, const float *x, const float *w, const float *residual,
-        float *y, const PrDropout *dropout, guint64 first_row)
+branch (const PrBackend *backend, gint64 rows, gint64 in, gint64 out, const float *x, const float *w,
+        const float *residual, float *y, const PrDropout *dropout, guint64 first_row)
 {
   if (dropout == NULL)
     {
-      backend->copy (y, residual, (gsize) (rows * out) * sizeof (float));
+      backend->copy (y, residual, (gsize)(rows * out) * sizeof (float));
       linear (backend, rows, in, out, x, w, 1, y);
       return;
     }
@@ -89,8 +91,8 @@ branch (const PrBackend *backend, gint64 rows, gint64 in, gint64 out, const floa
 }
 
 void
-pr_layer_attention_in (const PrLayer *layer, gint64 rows, const gint32 *positions, const float *x, float *normed, float *rstd,
-                       float *qkv, float *qk, float *qk_rstd)
+pr_layer_attention_in (const PrLayer *layer, gint64 rows, const gint32 *positions, const float *x, float *normed,
+                       float *rstd, float *qkv, float *qk, float *qk_rstd)
 {
   const PrBackend *backend = layer->backend;
   const PrLayerWidths *w = &layer->width;
@@ -110,8 +112,8 @@ pr_layer_attention_out (const PrLayer *layer, gint64 rows, const float *attended
 }
 
 void
-pr_layer_mlp (const PrLayer *layer, gint64 rows, const float *mid, float *normed, float *rstd, float *gate_up, float *act,
-              float *y, const PrDropout *dropout, guint64 first_row)
+pr_layer_mlp (const PrLayer *layer, gint64 rows, const float *mid, float *normed, float *rstd, float *gate_up,
+              float *act, float *y, const PrDropout *dropout, guint64 first_row)
 {
   const PrBackend *backend = layer->backend;
   const PrLayerWidths *w = &layer->width;
@@ -138,7 +140,8 @@ mlp_backward (const PrLayer *layer, const PrLayerBackward *b)
   linear_backward (backend, b->rows, w->ffn, w->hidden, d_mlp + hidden, layer->down, b->d_act + ffn);
   backend->swiglu_backward (b->rows, w->ffn, b->gate_up + 2 * ffn, b->d_act + ffn, b->d_gate_up + 2 * ffn,
                             b->act != NULL ? b->act + ffn : NULL);
-  linear_backward (backend, b->rows, w->hidden, 2 * w->ffn, b->d_gate_up + 2 * ffn, layer->gate_up, b->d_normed + hidden);
+  linear_backward (backend, b->rows, w->hidden, 2 * w->ffn, b->d_gate_up + 2 * ffn, layer->gate_up,
+                   b->d_normed + hidden);
   backend->rmsnorm_backward (b->rows, w->hidden, b->mid + hidden, layer->post_norm, b->mid_rstd + b->row,
                              b->d_normed + hidden, b->dy + hidden, b->d_mid + hidden, b->d_post_norm,
                              b->mid_normed != NULL ? b->mid_normed + hidden : NULL);
@@ -156,7 +159,8 @@ attention_backward (const PrLayer *layer, const PrLayerBackward *b)
   if (b->attention_dropout != NULL)
     {
       d_out = b->d_out;
-      backend->dropout (b->attention_dropout, b->rows, w->hidden, b->first_row, b->d_mid + hidden, NULL, d_out + hidden);
+      backend->dropout (b->attention_dropout, b->rows, w->hidden, b->first_row, b->d_mid + hidden, NULL,
+                        d_out + hidden);
     }
   linear_backward (backend, b->rows, w->q, w->hidden, d_out + hidden, layer->o, b->d_attended + b->row * w->q);
   backend->rope_forward (&layer->rope, b->rows, b->positions, b->qkv + qkv, w->qkv, b->qk + qk, w->qk, NULL);
@@ -168,7 +172,8 @@ attention_backward (const PrLayer *layer, const PrLayerBackward *b)
     backend->bias_backward (b->rows, w->qkv, b->d_qkv + qkv, w->qkv, b->d_qkv_bias);
   linear_backward (backend, b->rows, w->hidden, w->qkv, b->d_qkv + qkv, layer->qkv, b->d_normed + hidden);
   backend->rmsnorm_backward (b->rows, w->hidden, b->x + hidden, layer->in_norm, b->rstd + b->row, b->d_normed + hidden,
-                             b->d_mid + hidden, b->dx + hidden, b->d_in_norm, b->normed != NULL ? b->normed + hidden : NULL);
+                             b->d_mid + hidden, b->dx + hidden, b->d_in_norm,
+                             b->normed != NULL ? b->normed + hidden : NULL);
 }
 
 void

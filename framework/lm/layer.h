@@ -28,8 +28,8 @@ typedef struct
 
 PrLayerWidths pr_layer_widths (const PrLmConfig *config);
 
-/* Pointers into WEIGHTS for layer L.  COS, SIN as pr_layer_rope_tables() gives; attention strides are those of q and k in
- * a [., qk] array, v in a [., qkv] array and out in a [., q] array. */
+/* Pointers into WEIGHTS for layer L.  COS, SIN as pr_layer_rope_tables() gives; attention strides are those of q and k
+ * in a [., qk] array, v in a [., qkv] array and out in a [., q] array. */
 void pr_layer_init (PrLayer *layer, const PrBackend *backend, const PrLmConfig *config, const PrLmLayout *layout,
                     const float *weights, gint32 l, const float *cos, const float *sin);
 
@@ -44,8 +44,8 @@ void pr_layer_attention_in (const PrLayer *layer, gint64 rows, const gint32 *pos
 void pr_layer_attention_out (const PrLayer *layer, gint64 rows, const float *attended, const float *x, float *mid,
                              const PrDropout *dropout, guint64 first_row);
 /* y = mid + dropout(mlp(mid)); normed [rows, hidden], gate_up [rows, 2 ffn], act [rows, ffn], y not mid. */
-void pr_layer_mlp (const PrLayer *layer, gint64 rows, const float *mid, float *normed, float *rstd, float *gate_up, float *act,
-                   float *y, const PrDropout *dropout, guint64 first_row);
+void pr_layer_mlp (const PrLayer *layer, gint64 rows, const float *mid, float *normed, float *rstd, float *gate_up,
+                   float *act, float *y, const PrDropout *dropout, guint64 first_row);
 
 /* What backward reads and writes for a tile of rows ROW .. ROW + ROWS - 1; arrays are those of the whole chunk. */
 typedef struct
@@ -54,7 +54,7 @@ typedef struct
   const gint32 *positions; /* of the tile's rows */
   const gint32 *offsets;   /* host: the tile's sequences, as rows of the chunk */
   gsize n_sequences;
-  guint64 first_row;       /* of the tile in the batch, for dropout */
+  guint64 first_row;                                /* of the tile in the batch, for dropout */
   const PrDropout *attention_dropout, *mlp_dropout; /* NULL: none */
 
   /* Forward's. */

@@ -36,8 +36,8 @@ add (Builder *b, gint64 rows, gint64 columns, gboolean adjacent, const char *for
 static void
 add_attention (Builder *b, const PrLmConfig *c, gint32 l, PrLmLayerOffsets *o)
 {
-  gint64 q_rows = (gint64) c->heads * c->head_dim;
-  gint64 kv_rows = (gint64) c->kv_heads * c->head_dim;
+  gint64 q_rows = (gint64)c->heads * c->head_dim;
+  gint64 kv_rows = (gint64)c->kv_heads * c->head_dim;
 
   o->q = add (b, q_rows, c->hidden, FALSE, "model.layers.%d.self_attn.q_proj.weight", l);
   o->k = add (b, kv_rows, c->hidden, TRUE, "model.layers.%d.self_attn.k_proj.weight", l);
@@ -79,7 +79,7 @@ pr_lm_layout_new (const PrLmConfig *config)
   layout->embedding = add (&b, config->vocab, config->hidden, FALSE, "model.embed_tokens.weight");
   layout->size = round_up (b.end);
   layout->n_tensors = b.tensors->len;
-  layout->tensors = (PrLmTensor *) (gpointer) g_array_free (b.tensors, FALSE);
+  layout->tensors = (PrLmTensor *)(gpointer)g_array_free (b.tensors, FALSE);
   return layout;
 }
 

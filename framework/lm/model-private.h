@@ -45,7 +45,7 @@ struct PrModel
   float *dx[3]; /* gradients of layers' outputs, in turn: one is read by the weight gradients of the layer above */
   PrModelGradients gradients[2];
   float *d_qk, *d_attended, *d_act, *d_normed;
-  gint64 n_partial;  /* floats of a tile's share of the gradients of norms and biases */
+  gint64 n_partial; /* floats of a tile's share of the gradients of norms and biases */
   gint64 max_tiles;
   float *partial[2]; /* [max_tiles, n_partial] */
 
@@ -56,7 +56,7 @@ struct PrModel
   PrLayer *layers;            /* [layers] */
   PrModelTile *tiles;         /* [max_tiles] */
   gsize n_tiles;
-  gint32 *host;               /* [max_rows] */
+  gint32 *host; /* [max_rows] */
 };
 
 /* Uploads what CHUNK says and cuts it into tiles. */
@@ -67,8 +67,8 @@ const PrDropout *pr_model_dropout (const PrModel *model, guint64 site, PrDropout
 float *pr_model_top (const PrModel *model);
 void pr_model_forward (PrModel *model);
 
-/* head.c: losses into model->losses [n_targets].  With model->backward the gradient of the last layer's output into DX and
- * the head's own into GRADS. */
+/* head.c: losses into model->losses [n_targets].  With model->backward the gradient of the last layer's output into DX
+ * and the head's own into GRADS. */
 void pr_model_head (PrModel *model, float *dx, float *grads);
 /* backward.c: from DX of the top (model->dx[0]) down to the embedding. */
 void pr_model_backward (PrModel *model, float *grads);

@@ -27,7 +27,7 @@ carve (Carver *c, gint64 a, gint64 b)
   guint64 bytes, next;
   gpointer here = c->base != NULL ? c->base + c->used : NULL;
 
-  if (__builtin_mul_overflow ((guint64) a, (guint64) b, &bytes) || __builtin_mul_overflow (bytes, 4, &bytes)
+  if (__builtin_mul_overflow ((guint64)a, (guint64)b, &bytes) || __builtin_mul_overflow (bytes, 4, &bytes)
       || __builtin_add_overflow (bytes, c->used, &next) || next > G_MAXINT64)
     c->used = G_MAXINT64;
   else
@@ -143,7 +143,7 @@ PrModel *
 pr_model_new (const PrLmConfig *config, gint64 max_rows, gboolean training, GError **error)
 {
   g_autoptr (PrModel) m = g_new (PrModel, 1);
-  gsize table = (gsize) (MAX (max_rows, 1) * (config->head_dim / 2));
+  gsize table = (gsize)(MAX (max_rows, 1) * (config->head_dim / 2));
   g_autofree float *cos = NULL, *sin = NULL;
   Carver c = { NULL, 0 };
 
@@ -212,9 +212,9 @@ cut_tiles (PrModel *m)
 void
 pr_model_start (PrModel *m, const float *weights, const PrChunk *chunk, const PrBackward *backward)
 {
-  gsize rows = (gsize) chunk->offsets[chunk->n_sequences];
+  gsize rows = (gsize)chunk->offsets[chunk->n_sequences];
 
-  g_return_if_fail ((gint64) rows <= m->max_rows && (gint64) chunk->n_targets <= m->max_rows);
+  g_return_if_fail ((gint64)rows <= m->max_rows && (gint64)chunk->n_targets <= m->max_rows);
   m->weights = weights;
   m->chunk = chunk;
   m->backward = backward;
@@ -256,12 +256,12 @@ forward_tile (gpointer ctx, gsize index, guint worker)
   const PrModelTile *t = &m->tiles[index];
   const PrLayerWidths *w = &m->width;
   gint64 row = t->row;
-  guint64 first = (m->backward != NULL ? m->backward->first_row : 0) + (guint64) row;
+  guint64 first = (m->backward != NULL ? m->backward->first_row : 0) + (guint64)row;
   float *x = m->x + row * w->hidden;
   PrDropout storage;
   const PrDropout *dropout = pr_model_dropout (m, 0, &storage);
 
-  (void) worker;
+  (void)worker;
   m->backend->embedding_forward (t->rows, w->hidden, m->tokens + row, m->weights + m->layout->embedding, x);
   if (dropout != NULL)
     m->backend->dropout (dropout, t->rows, w->hidden, first, x, NULL, x);
@@ -274,11 +274,12 @@ forward_tile (gpointer ctx, gsize index, guint worker)
       pr_layer_attention_in (layer, t->rows, m->positions + row, m->x + at * w->hidden, m->normed + row * w->hidden,
                              m->rstd + at, qkv + row * w->qkv, m->qk + row * w->qk, m->qk_rstd + at * w->heads);
       m->backend->attention_forward (&layer->attention, m->chunk->offsets + t->sequence, t->n_sequences, m->qk,
-                                     m->qk + w->q, qkv + w->qk, m->attended + base * w->q, m->lse + base * m->config.heads);
-      dropout = pr_model_dropout (m, 1 + 2 * (guint64) l, &storage);
+                                     m->qk + w->q, qkv + w->qk, m->attended + base * w->q,
+                                     m->lse + base * m->config.heads);
+      dropout = pr_model_dropout (m, 1 + 2 * (guint64)l, &storage);
       pr_layer_attention_out (layer, t->rows, m->attended + at * w->q, m->x + at * w->hidden, m->mid + at * w->hidden,
                               dropout, first);
-      dropout = pr_model_dropout (m, 2 + 2 * (guint64) l, &storage);
+      dropout = pr_model_dropout (m, 2 + 2 * (guint64)l, &storage);
       pr_layer_mlp (layer, t->rows, m->mid + at * w->hidden, m->normed + row * w->hidden, m->mid_rstd + at,
                     m->gate_up + at * 2 * w->ffn, m->act + row * w->ffn, y, dropout, first);
     }
@@ -297,20 +298,20 @@ hidden_tile (gpointer ctx, gsize index, guint worker)
   const PrModelTile *t = &m->tiles[index];
   float *top = pr_model_top (m) + t->row * m->width.hidden;
 
-  (void) worker;
+  (void)worker;
   m->backend->rmsnorm_forward (t->rows, m->width.hidden, top, m->weights + m->layout->final_norm,
-                               (float) m->config.rms_eps, m->normed + t->row * m->width.hidden, NULL);
+                               (float)m->config.rms_eps, m->normed + t->row * m->width.hidden, NULL);
 }
 
 void
 pr_model_hidden (PrModel *m, const float *weights, const PrChunk *chunk, float *ret_hidden)
 {
-  gsize rows = (gsize) chunk->offsets[chunk->n_sequences];
+  gsize rows = (gsize)chunk->offsets[chunk->n_sequences];
 
   pr_model_start (m, weights, chunk, NULL);
   pr_model_forward (m);
   m->backend->parallel (m->n_tiles, hidden_tile, m);
-  m->backend->download (ret_hidden, m->normed, rows * (gsize) m->width.hidden * sizeof (float));
+  m->backend->download (ret_hidden, m->normed, rows * (gsize)m->width.hidden * sizeof (float));
 }
 
 void

@@ -10,11 +10,11 @@
 
 typedef struct
 {
-  const gint32 *tokens;    /* [offsets[n_sequences]] */
-  const gint32 *offsets;   /* [n_sequences + 1], offsets[0] = 0 */
+  const gint32 *tokens;  /* [offsets[n_sequences]] */
+  const gint32 *offsets; /* [n_sequences + 1], offsets[0] = 0 */
   gsize n_sequences;
-  const gint32 *sources;   /* [n_targets] row whose hidden state predicts; strictly increasing */
-  const gint32 *targets;   /* [n_targets] token predicted there */
+  const gint32 *sources; /* [n_targets] row whose hidden state predicts; strictly increasing */
+  const gint32 *targets; /* [n_targets] token predicted there */
   gsize n_targets;
 } PrChunk;
 
@@ -33,11 +33,11 @@ void pr_model_losses (PrModel *model, const float *weights, const PrChunk *chunk
 
 typedef struct
 {
-  float scale;           /* gradient of (scale x sum of the chunk's losses) is added */
-  float dropout;         /* 0: none */
-  guint64 dropout_seed;  /* with (dropout_step, row counted from first_row): pure */
+  float scale;          /* gradient of (scale x sum of the chunk's losses) is added */
+  float dropout;        /* 0: none */
+  guint64 dropout_seed; /* with (dropout_step, row counted from first_row): pure */
   guint64 dropout_step;
-  guint64 first_row;     /* rows of this batch that stood in chunks before */
+  guint64 first_row; /* rows of this batch that stood in chunks before */
   /* NULL: gradients of everything are added to grads (layout of the weights); otherwise only those of these
    * embedding rows, to grads [n_rows, hidden], and no other weight gradient is computed. */
   const gint32 *rows;
@@ -45,6 +45,7 @@ typedef struct
 } PrBackward;
 
 /* Forward and backward; adds to GRADS, returns the sum of the chunk's losses (double). */
-double pr_model_train (PrModel *model, const float *weights, float *grads, const PrChunk *chunk, const PrBackward *backward);
+double pr_model_train (PrModel *model, const float *weights, float *grads, const PrChunk *chunk,
+                       const PrBackward *backward);
 
 #endif

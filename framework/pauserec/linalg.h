@@ -6,8 +6,9 @@
 
 G_BEGIN_DECLS
 
-/* C [m, n] = alpha op(A) op(B) + beta C; row-major; op(A) is [m, k], op(B) is [k, n]; transposed operands are stored the
- * other way round.  lda, ldb, ldc are row strides in floats.  Parallel over fixed tiles: same bits for any thread count. */
+/* C [m, n] = alpha op(A) op(B) + beta C; row-major; op(A) is [m, k], op(B) is [k, n]; transposed operands are stored
+ * the other way round.  lda, ldb, ldc are row strides in floats.  Parallel over fixed tiles: same bits for any thread
+ * count. */
 void pr_gemm (gboolean trans_a, gboolean trans_b, gint64 m, gint64 n, gint64 k, float alpha, const float *a, gint64 lda,
               const float *b, gint64 ldb, float beta, float *c, gint64 ldc);
 

@@ -13,7 +13,7 @@ draw (gint64 n, guint64 seed)
   float *x = g_new (float, n);
 
   for (gint64 i = 0; i < n; i++)
-    x[i] = (float) pr_rng_normal (rng, 0, (guint64) i);
+    x[i] = (float)pr_rng_normal (rng, 0, (guint64)i);
   return x;
 }
 
@@ -27,7 +27,7 @@ START_TEST (agrees_with_sums_in_double)
   for (int variant = 0; variant < 4; variant++)
     {
       gboolean ta = variant & 1, tb = variant >> 1;
-      g_autofree float *c = g_memdup2 (c0, sizeof (float) * (gsize) (m * ldc));
+      g_autofree float *c = g_memdup2 (c0, sizeof (float) * (gsize)(m * ldc));
 
       pr_gemm (ta, tb, m, n, k, 0.5f, a, lda, b, ldb, 2.0f, c, ldc);
       for (gint64 i = 0; i < m; i++)
@@ -36,7 +36,7 @@ START_TEST (agrees_with_sums_in_double)
             double sum = 0;
 
             for (gint64 p = 0; p < k && j < n; p++)
-              sum += (double) (ta ? a[p * lda + i] : a[i * lda + p]) * (tb ? b[j * ldb + p] : b[p * ldb + j]);
+              sum += (double)(ta ? a[p * lda + i] : a[i * lda + p]) * (tb ? b[j * ldb + p] : b[p * ldb + j]);
             ck_assert_double_le (fabs (c[i * ldc + j] - (j < n ? 0.5 * sum + 2.0 * c0[i * ldc + j] : c0[i * ldc + j])),
                                  tolerance);
           }
@@ -48,12 +48,12 @@ START_TEST (threads_do_not_change_bits)
 {
   const gint64 m = 700, n = 600, k = 129;
   g_autofree float *a = draw (m * k, 1), *b = draw (n * k, 2);
-  g_autofree float *one = g_new (float, m * n), *three = g_new (float, m * n);
+  g_autofree float *one = g_new (float, m *n), *three = g_new (float, m *n);
 
   pr_gemm (FALSE, TRUE, m, n, k, 1, a, k, b, k, 0, one, n);
   pr_threads_set (3);
   pr_gemm (FALSE, TRUE, m, n, k, 1, a, k, b, k, 0, three, n);
-  ck_assert_mem_eq (one, three, sizeof (float) * (gsize) (m * n));
+  ck_assert_mem_eq (one, three, sizeof (float) * (gsize)(m * n));
 }
 END_TEST
 

@@ -18,7 +18,7 @@ draw (gint64 n, guint64 stream, double mean, double sd)
   float *x = g_new (float, n + 16);
 
   for (gint64 i = 0; i < n + 16; i++)
-    x[i] = i < n ? (float) (mean + sd * pr_rng_normal (rng, 0, (guint64) i)) : 12345;
+    x[i] = i < n ? (float)(mean + sd * pr_rng_normal (rng, 0, (guint64)i)) : 12345;
   return x;
 }
 
@@ -26,8 +26,8 @@ static void
 compare (const char *what, gint64 n, const float *a, const float *b)
 {
   for (gint64 i = 0; i < n + 16; i++)
-    ck_assert_msg (fabs (a[i] - b[i]) <= TOLERANCE * MAX (1, fabs (b[i])), "%s, %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT
-                   ": %g instead of %g", what, i, n, a[i], b[i]);
+    ck_assert_msg (fabs (a[i] - b[i]) <= TOLERANCE * MAX (1, fabs (b[i])),
+                   "%s, %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT ": %g instead of %g", what, i, n, a[i], b[i]);
 }
 
 typedef void (*Check) (const PrCpuKernels *k, gint64 n);
@@ -106,17 +106,19 @@ check_rope (const PrCpuKernels *k, gint64 n)
   const gint64 rows = 3, d = 2 * n, heads = 3, stride = heads * d + 5;
   const gint32 positions[] = { 0, 4, 2 };
   g_autofree float *cos = draw (5 * n, 1, 0, 1), *sin = draw (5 * n, 2, 0, 1), *q = draw (d, 3, 1, 0.1);
-  g_autofree float *norm_k = draw (d, 4, 1, 0.1), *x = draw (rows * stride, 5, 0, 1), *dy = draw (rows * stride, 6, 0, 1);
+  g_autofree float *norm_k = draw (d, 4, 1, 0.1), *x = draw (rows * stride, 5, 0, 1),
+                   *dy = draw (rows * stride, 6, 0, 1);
 
   for (int with_norm = 0; with_norm < 2; with_norm++)
     {
-      PrRope rope = { 2, 1, (gint32) d, 1e-6f, cos, sin, with_norm ? q : NULL, with_norm ? norm_k : NULL };
+      PrRope rope = { 2, 1, (gint32)d, 1e-6f, cos, sin, with_norm ? q : NULL, with_norm ? norm_k : NULL };
       const PrCpuKernels *both[2] = { k, &pr_cpu_plain };
       float *y[2], *rstd[2], *dx[2], *dq[2], *dk[2];
 
       for (int i = 0; i < 2; i++)
         {
-          y[i] = draw (rows * stride, 7, 0, 1), rstd[i] = draw (rows * heads, 7, 1, 0), dx[i] = draw (rows * stride, 7, 0, 1);
+          y[i] = draw (rows * stride, 7, 0, 1), rstd[i] = draw (rows * heads, 7, 1, 0),
+          dx[i] = draw (rows * stride, 7, 0, 1);
           dq[i] = draw (d, 7, 0, 1), dk[i] = draw (d, 8, 0, 1);
           both[i]->rope_forward (&rope, rows, positions, x, stride, y[i], stride, rstd[i]);
           both[i]->rope_backward (&rope, rows, positions, x, stride, rstd[i], dy, stride, dx[i], stride, dq[i], dk[i]);
@@ -162,7 +164,7 @@ static void
 check_cross_entropy (const PrCpuKernels *k, gint64 n)
 {
   const gint64 rows = 3, stride = n + 2;
-  const gint32 targets[] = { 0, (gint32) (n - 1), (gint32) (n / 2) };
+  const gint32 targets[] = { 0, (gint32)(n - 1), (gint32)(n / 2) };
   float losses[3], expected[3];
 
   for (double sd = 0.1; sd < 200; sd *= 10)
@@ -224,17 +226,19 @@ START_TEST (dropout_keeps_the_mean)
       sum += y[i];
       kept += y[i] != 0;
     }
-  ck_assert_double_eq_tol (sum / (double) n, 1, 0.02);
-  ck_assert_double_eq_tol ((double) kept / (double) n, 0.7, 0.01);
+  ck_assert_double_eq_tol (sum / (double)n, 1, 0.02);
+  ck_assert_double_eq_tol ((double)kept / (double)n, 0.7, 0.01);
   pr_cpu_plain.dropout (&d, 64, n / 64, 0, x, NULL, x);
-  ck_assert_mem_eq (x, y, sizeof (float) * (gsize) n);
+  ck_assert_mem_eq (x, y, sizeof (float) * (gsize)n);
 }
 END_TEST
 
 static void
 check_adamw (const PrCpuKernels *k, gint64 n)
 {
-  PrAdamW a = { .lr = 0.01f, .beta1 = 0.9f, .beta2 = 0.99f, .eps = 1e-8f, .weight_decay = 0.1f, .grad_scale = 0.5f, .step = 3 };
+  PrAdamW a = {
+    .lr = 0.01f, .beta1 = 0.9f, .beta2 = 0.99f, .eps = 1e-8f, .weight_decay = 0.1f, .grad_scale = 0.5f, .step = 3
+  };
   g_autofree float *g = draw (n, 1, 0, 1);
   g_autofree float *w[2] = { draw (n, 2, 0, 1), draw (n, 2, 0, 1) }, *m[2] = { draw (n, 3, 0, 1), draw (n, 3, 0, 1) };
   g_autofree float *v[2] = { draw (n, 4, 3, 0.1), draw (n, 4, 3, 0.1) };
@@ -244,7 +248,7 @@ check_adamw (const PrCpuKernels *k, gint64 n)
   compare ("adamw w", n, w[0], w[1]);
   compare ("adamw m", n, m[0], m[1]);
   compare ("adamw v", n, v[0], v[1]);
-  ck_assert_double_eq_tol (k->squared_norm (n, g), pr_cpu_plain.squared_norm (n, g), 1e-9 * (double) n);
+  ck_assert_double_eq_tol (k->squared_norm (n, g), pr_cpu_plain.squared_norm (n, g), 1e-9 * (double)n);
   g_free (w[1]), g_free (m[1]), g_free (v[1]);
 }
 
@@ -255,8 +259,10 @@ static void
 check_attention_pieces (const PrCpuKernels *k, gint64 n)
 {
   gint64 padded = (n + 15) / 16 * 16;
-  g_autofree float *p[2] = { draw (padded, 1, 0, 3), draw (padded, 1, 0, 3) }, *ds[2] = { draw (padded, 2, 0, 1), draw (padded, 2, 0, 1) };
-  g_autofree float *s[2] = { draw (n * 32, 3, 0, 3), draw (n * 32, 3, 0, 3) }, *x = draw (n, 4, 0, 1), *y = draw (n, 5, 0, 1);
+  g_autofree float *p[2] = { draw (padded, 1, 0, 3), draw (padded, 1, 0, 3) },
+                   *ds[2] = { draw (padded, 2, 0, 1), draw (padded, 2, 0, 1) };
+  g_autofree float *s[2] = { draw (n * 32, 3, 0, 3), draw (n * 32, 3, 0, 3) }, *x = draw (n, 4, 0, 1),
+                   *y = draw (n, 5, 0, 1);
 
   k->softmax_backward (n, padded, 2, 0.3f, p[0], ds[0]);
   pr_cpu_plain.softmax_backward (n, padded, 2, 0.3f, p[1], ds[1]);
@@ -322,11 +328,11 @@ check_exponential (const PrCpuKernels *k, gint64 n)
   g_autofree float *p = draw (padded, 1, 0, 1), *ds = draw (padded, 2, 0, 1);
 
   for (gint64 i = 0; i < n; i++)
-    p[i] = 88.0f - 175.0f * (float) i / (float) n;
+    p[i] = 88.0f - 175.0f * (float)i / (float)n;
   k->softmax_backward (n, padded, 0, 0, p, ds);
   for (gint64 i = 0; i < n; i++)
     {
-      double expected = exp ((double) (88.0f - 175.0f * (float) i / (float) n));
+      double expected = exp ((double)(88.0f - 175.0f * (float)i / (float)n));
 
       ck_assert_double_le (fabs (p[i] - expected), 5e-7 * expected);
     }

@@ -24,7 +24,7 @@ START_TEST (normal_has_mean_0_and_variance_1)
 
   for (int i = 0; i < n; i++)
     {
-      double x = pr_rng_normal (rng, 0, (guint64) i);
+      double x = pr_rng_normal (rng, 0, (guint64)i);
 
       sum += x;
       square += x * x;

@@ -2,8 +2,17 @@
 
 #include "lm/layout.h"
 
-static const PrLmConfig small = { .family = PR_LM_QWEN3, .vocab = 11, .hidden = 6, .layers = 2, .heads = 3, .kv_heads = 1,
-                                  .head_dim = 2, .ffn = 5, .max_positions = 16, .rope_theta = 1e4, .rms_eps = 1e-6 };
+static const PrLmConfig small = { .family = PR_LM_QWEN3,
+                                  .vocab = 11,
+                                  .hidden = 6,
+                                  .layers = 2,
+                                  .heads = 3,
+                                  .kv_heads = 1,
+                                  .head_dim = 2,
+                                  .ffn = 5,
+                                  .max_positions = 16,
+                                  .rope_theta = 1e4,
+                                  .rms_eps = 1e-6 };
 
 static const PrLmTensor *
 find (const PrLmLayout *layout, const char *name)

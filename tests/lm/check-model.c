@@ -22,8 +22,17 @@ typedef struct
   PrChunk chunk;
 } Case;
 
-static const PrLmConfig tiny = { .family = PR_LM_QWEN3, .vocab = 37, .hidden = 24, .layers = 3, .heads = 4, .kv_heads = 2,
-                                 .head_dim = 6, .ffn = 20, .max_positions = 64, .rope_theta = 1e4, .rms_eps = 1e-6 };
+static const PrLmConfig tiny = { .family = PR_LM_QWEN3,
+                                 .vocab = 37,
+                                 .hidden = 24,
+                                 .layers = 3,
+                                 .heads = 4,
+                                 .kv_heads = 2,
+                                 .head_dim = 6,
+                                 .ffn = 20,
+                                 .max_positions = 64,
+                                 .rope_theta = 1e4,
+                                 .rms_eps = 1e-6 };
 
 /* Sequences of the lengths given (0-terminated); every position but each third is a target. */
 static Case
@@ -43,7 +52,7 @@ case_new (const PrLmConfig *config, const gint32 *lengths)
       gboolean norm = tensor->columns == 0 && strstr (tensor->name, "bias") == NULL;
 
       for (gint64 i = tensor->offset; i < tensor->offset + size; i++)
-        k.exact[i] = k.weights[i] = (float) ((norm ? 1 : 0) + 0.25 * pr_rng_normal (rng, 0, (guint64) i));
+        k.exact[i] = k.weights[i] = (float)((norm ? 1 : 0) + 0.25 * pr_rng_normal (rng, 0, (guint64)i));
     }
   while (lengths[n] != 0)
     rows += lengths[n++];
@@ -54,13 +63,13 @@ case_new (const PrLmConfig *config, const gint32 *lengths)
   for (gsize s = 0; s < n; s++)
     k.offsets[s + 1] = k.offsets[s] + lengths[s];
   for (gint32 i = 0; i < rows; i++)
-    k.tokens[i] = (gint32) pr_rng_below (rng, 1, (guint64) i, (guint64) config->vocab);
+    k.tokens[i] = (gint32)pr_rng_below (rng, 1, (guint64)i, (guint64)config->vocab);
   k.chunk = (PrChunk){ k.tokens, k.offsets, n, k.sources, k.targets, 0 };
   for (gint32 i = 0; i < rows; i++)
     if (i % 3 != 1)
       {
         k.sources[k.chunk.n_targets] = i;
-        k.targets[k.chunk.n_targets++] = (gint32) pr_rng_below (rng, 2, (guint64) i, (guint64) config->vocab);
+        k.targets[k.chunk.n_targets++] = (gint32)pr_rng_below (rng, 2, (guint64)i, (guint64)config->vocab);
       }
   return k;
 }
@@ -173,7 +182,7 @@ check_gradients (const PrLmConfig *config, const gint32 *lengths, PrBackward b)
       ck_assert_msg (max > 0, "no gradient for %s", tensor->name);
       for (guint64 e = 0; e < 6; e++)
         {
-          gint64 i = tensor->offset + (gint64) pr_rng_below (rng, t, e, (guint64) size);
+          gint64 i = tensor->offset + (gint64)pr_rng_below (rng, t, e, (guint64)size);
           double expected = slope (&k, &b, i);
 
           ck_assert_msg (fabs (grads[i] - expected) <= GRADIENT_TOLERANCE * max, "%s: %g instead of %g, largest %g",
@@ -197,8 +206,9 @@ START_TEST (gradients_are_slopes_with_dropout)
 {
   const gint32 lengths[] = { 6, 7, 0 };
 
-  check_gradients (&tiny, lengths,
-                   (PrBackward){ .scale = 1, .dropout = 0.3f, .dropout_seed = 5, .dropout_step = 3, .first_row = 1000 });
+  check_gradients (
+      &tiny, lengths,
+      (PrBackward){ .scale = 1, .dropout = 0.3f, .dropout_seed = 5, .dropout_step = 3, .first_row = 1000 });
 }
 END_TEST
 
@@ -230,7 +240,8 @@ START_TEST (listed_rows_get_their_full_gradient)
   pr_model_train (model, k.weights, rows, &k.chunk, &b);
   for (gsize i = 0; i < 3; i++)
     for (gint32 e = 0; e < tiny.hidden; e++)
-      ck_assert_double_eq_tol (rows[(gint32) i * tiny.hidden + e], all[k.layout->embedding + listed[i] * tiny.hidden + e], 2e-6);
+      ck_assert_double_eq_tol (rows[(gint32)i * tiny.hidden + e],
+                               all[k.layout->embedding + listed[i] * tiny.hidden + e], 2e-6);
   case_clear (&k);
 }
 END_TEST
@@ -254,7 +265,7 @@ START_TEST (chunks_add_up)
 
       while (target < k.chunk.n_targets && k.sources[target] < k.offsets[s + 1])
         sources[part.n_targets++] = k.sources[target++] - k.offsets[s];
-      b.first_row = (guint64) k.offsets[s];
+      b.first_row = (guint64)k.offsets[s];
       pr_model_train (model, k.weights, parts, &part, &b);
     }
   for (gint64 i = 0; i < k.layout->size; i++)
@@ -274,7 +285,7 @@ START_TEST (threads_do_not_change_bits)
   PrBackward b = { .scale = 0.1f, .dropout = 0.2f };
 
   for (gsize i = 0; i < 39; i++)
-    lengths[i] = (gint32) (20 + i * 7 % 90);
+    lengths[i] = (gint32)(20 + i * 7 % 90);
   config.hidden = 64;
   config.ffn = 500;
   k = case_new (&config, lengths);
@@ -285,7 +296,7 @@ START_TEST (threads_do_not_change_bits)
       pr_threads_set (t + 1);
       grads[t] = g_new0 (float, k.layout->size);
       sums[t] = pr_model_train (model, k.weights, grads[t], &k.chunk, &b);
-      ck_assert_mem_eq (grads[0], grads[t], sizeof (float) * (gsize) k.layout->size);
+      ck_assert_mem_eq (grads[0], grads[t], sizeof (float) * (gsize)k.layout->size);
       ck_assert_mem_eq (&sums[0], &sums[t], sizeof (double));
     }
   for (guint t = 0; t < 3; t++)
@@ -300,13 +311,13 @@ START_TEST (gradient_descent_learns_by_heart)
   Case k = case_new (&tiny, lengths);
   g_autofree float *grads = g_new (float, k.layout->size);
   g_autoptr (PrModel) model = pr_model_new (&tiny, 24, TRUE, NULL);
-  PrBackward b = { .scale = 1.0f / (float) k.chunk.n_targets };
+  PrBackward b = { .scale = 1.0f / (float)k.chunk.n_targets };
   double first = 0, last = 0;
 
   for (int step = 0; step < 150; step++)
     {
-      memset (grads, 0, sizeof (float) * (gsize) k.layout->size);
-      last = pr_model_train (model, k.weights, grads, &k.chunk, &b) / (double) k.chunk.n_targets;
+      memset (grads, 0, sizeof (float) * (gsize)k.layout->size);
+      last = pr_model_train (model, k.weights, grads, &k.chunk, &b) / (double)k.chunk.n_targets;
       first = step == 0 ? last : first;
       for (gint64 i = 0; i < k.layout->size; i++)
         k.weights[i] -= 0.05f * grads[i];

@@ -1,6 +1,7 @@
 /* reference.h - the transformer once more, in double precision and plain loops, for the tests of model.c.
  *
- * One sequence at a time, nothing shared with the framework but the layout of the weights and which elements dropout keeps.
+ * One sequence at a time, nothing shared with the framework but the layout of the weights and which elements dropout
+ * keeps.
  */
 #ifndef PR_REFERENCE_H
 #define PR_REFERENCE_H
@@ -30,7 +31,7 @@ ref_norm (gint64 n, const double *x, const double *w, double eps, double *y)
   for (gint64 i = 0; i < n; i++)
     sum += x[i] * x[i];
   for (gint64 i = 0; i < n; i++)
-    y[i] = x[i] / sqrt (sum / (double) n + eps) * (w != NULL ? w[i] : 1);
+    y[i] = x[i] / sqrt (sum / (double)n + eps) * (w != NULL ? w[i] : 1);
 }
 
 /* y [out] = W x + bias */
@@ -52,8 +53,8 @@ ref_rope (const PrLmConfig *c, gint64 position, double *x)
 
   for (gint64 i = 0; i < half; i++)
     {
-      float frequency = (float) (1.0 / pow (c->rope_theta, 2.0 * (double) i / c->head_dim));
-      double angle = (float) position * frequency, a = x[i], b = x[i + half];
+      float frequency = (float)(1.0 / pow (c->rope_theta, 2.0 * (double)i / c->head_dim));
+      double angle = (float)position * frequency, a = x[i], b = x[i + half];
 
       x[i] = a * cos (angle) - b * sin (angle);
       x[i + half] = b * cos (angle) + a * sin (angle);
@@ -65,15 +66,16 @@ static inline void
 ref_dropout (const Reference *r, guint64 site, double *x)
 {
   gint64 hidden = r->c->hidden;
-  g_autofree float *mask = g_new (float, r->n * hidden);
+  g_autofree float *mask = g_new (float, r->n *hidden);
   PrDropout d;
 
   if (r->backward == NULL || r->backward->dropout == 0)
     return;
-  d = (PrDropout){ r->backward->dropout, pr_rng_new (r->backward->dropout_seed, "dropout"), r->backward->dropout_step, site };
+  d = (PrDropout){ r->backward->dropout, pr_rng_new (r->backward->dropout_seed, "dropout"), r->backward->dropout_step,
+                   site };
   for (gint64 i = 0; i < r->n * hidden; i++)
     mask[i] = 1;
-  pr_backend_get ()->dropout (&d, r->n, hidden, r->backward->first_row + (guint64) r->row, mask, NULL, mask);
+  pr_backend_get ()->dropout (&d, r->n, hidden, r->backward->first_row + (guint64)r->row, mask, NULL, mask);
   for (gint64 i = 0; i < r->n * hidden; i++)
     x[i] *= mask[i];
 }
@@ -84,7 +86,7 @@ ref_attention (const Reference *r, const PrLmLayerOffsets *at, const double *nor
 {
   const PrLmConfig *c = r->c;
   gint64 d = c->head_dim, heads = c->heads + 2 * c->kv_heads, width = heads * d, group = c->heads / c->kv_heads;
-  g_autofree double *qkv = g_new (double, r->n * width), *p = g_new (double, r->n);
+  g_autofree double *qkv = g_new (double, r->n *width), *p = g_new (double, r->n);
 
   for (gint64 t = 0; t < r->n; t++)
     {
@@ -111,7 +113,7 @@ ref_attention (const Reference *r, const PrLmLayerOffsets *at, const double *nor
 
             for (gint64 i = 0; i < d; i++)
               score += q[i] * k[s * width + i];
-            sum += p[s] = exp (score / sqrt ((double) d));
+            sum += p[s] = exp (score / sqrt ((double)d));
           }
         for (gint64 i = 0; i < d; i++)
           {
@@ -128,15 +130,15 @@ ref_layer (const Reference *r, gint32 l, double *x)
   const PrLmConfig *c = r->c;
   const PrLmLayerOffsets *at = &r->layout->layers[l];
   gint64 hidden = c->hidden, q = c->heads * c->head_dim;
-  g_autofree double *normed = g_new (double, r->n * hidden), *out = g_new (double, r->n * q);
-  g_autofree double *branch = g_new (double, r->n * hidden), *gate_up = g_new (double, 2 * c->ffn);
+  g_autofree double *normed = g_new (double, r->n *hidden), *out = g_new (double, r->n *q);
+  g_autofree double *branch = g_new (double, r->n *hidden), *gate_up = g_new (double, 2 * c->ffn);
 
   for (gint64 t = 0; t < r->n; t++)
     ref_norm (hidden, x + t * hidden, r->w + at->in_norm, c->rms_eps, normed + t * hidden);
   ref_attention (r, at, normed, out);
   for (gint64 t = 0; t < r->n; t++)
     ref_linear (q, hidden, r->w + at->o, NULL, out + t * q, branch + t * hidden);
-  ref_dropout (r, 1 + 2 * (guint64) l, branch);
+  ref_dropout (r, 1 + 2 * (guint64)l, branch);
   for (gint64 i = 0; i < r->n * hidden; i++)
     x[i] += branch[i];
   for (gint64 t = 0; t < r->n; t++)
@@ -147,18 +149,18 @@ ref_layer (const Reference *r, gint32 l, double *x)
         gate_up[i] = gate_up[i] / (1 + exp (-gate_up[i])) * gate_up[c->ffn + i];
       ref_linear (c->ffn, hidden, r->w + at->down, NULL, gate_up, branch + t * hidden);
     }
-  ref_dropout (r, 2 + 2 * (guint64) l, branch);
+  ref_dropout (r, 2 + 2 * (guint64)l, branch);
   for (gint64 i = 0; i < r->n * hidden; i++)
     x[i] += branch[i];
 }
 
 /* Losses of CHUNK's targets; returns their sum.  ret_hidden [rows, hidden] after the final norm, may be NULL. */
 static inline double
-ref_losses (const PrLmConfig *c, const PrLmLayout *layout, const double *w, const PrChunk *chunk, const PrBackward *backward,
-            double *ret_losses, double *ret_hidden)
+ref_losses (const PrLmConfig *c, const PrLmLayout *layout, const double *w, const PrChunk *chunk,
+            const PrBackward *backward, double *ret_losses, double *ret_hidden)
 {
   gint64 hidden = c->hidden, rows = chunk->offsets[chunk->n_sequences];
-  g_autofree double *x = g_new (double, rows * hidden), *logits = g_new (double, c->vocab);
+  g_autofree double *x = g_new (double, rows *hidden), *logits = g_new (double, c->vocab);
   double total = 0;
 
   for (gsize s = 0; s < chunk->n_sequences; s++)
@@ -167,7 +169,8 @@ ref_losses (const PrLmConfig *c, const PrLmLayout *layout, const double *w, cons
       double *xs = x + r.row * hidden;
 
       for (gint64 t = 0; t < r.n; t++)
-        memcpy (xs + t * hidden, w + layout->embedding + chunk->tokens[r.row + t] * hidden, sizeof (double) * (gsize) hidden);
+        memcpy (xs + t * hidden, w + layout->embedding + chunk->tokens[r.row + t] * hidden,
+                sizeof (double) * (gsize)hidden);
       ref_dropout (&r, 0, xs);
       for (gint32 l = 0; l < c->layers; l++)
         ref_layer (&r, l, xs);
@@ -185,7 +188,7 @@ ref_losses (const PrLmConfig *c, const PrLmLayout *layout, const double *w, cons
       total += ret_losses[i];
     }
   if (ret_hidden != NULL)
-    memcpy (ret_hidden, x, sizeof (double) * (gsize) (rows * hidden));
+    memcpy (ret_hidden, x, sizeof (double) * (gsize)(rows * hidden));
   return total;
 }
 
