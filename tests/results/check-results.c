@@ -273,18 +273,22 @@ START_TEST (a_full_disk_leaves_the_old_file)
 {
   g_autofree char *dir = pr_check_tmpdir (), *path = made_run_write (dir, "x", 1, some_hits, 4);
   g_autofree char *before = NULL, *after = NULL;
-  struct rlimit limit = { 3000, 3000 };
+  struct rlimit limit, before_limit;
   g_autoptr (GError) error = NULL;
   g_autoptr (GDir) list = NULL;
   gsize length, again;
   MadeRun made;
 
+  ck_assert_int_eq (getrlimit (RLIMIT_FSIZE, &before_limit), 0);
+  limit = before_limit;
+  limit.rlim_cur = 3000;
   before = pr_file_read (path, G_MAXSSIZE, &length, NULL);
   ck_assert_uint_gt (length, limit.rlim_cur);
   made_run_init (&made, "y", 2, some_hits, 4);
   signal (SIGXFSZ, SIG_IGN);
   ck_assert_int_eq (setrlimit (RLIMIT_FSIZE, &limit), 0);
   ck_assert (!pr_results_write_run (&made.run, path, &error));
+  ck_assert_int_eq (setrlimit (RLIMIT_FSIZE, &before_limit), 0);
   ck_assert_pr_error (error, PR_ERROR_IO, path);
   after = pr_file_read (path, G_MAXSSIZE, &again, NULL);
   ck_assert_uint_eq (again, length);

@@ -40,6 +40,8 @@ assert list(one.runs.arm) == ["pause"] and len(one.per_user) == 300 and len(one.
 # Plain h5py reads the file too, and a changed byte is noticed.
 with h5py.File(merged, "r") as file:
     assert file["metrics"]["value"].shape == (9,) and file.userblock_size == 512
+    # Nothing in the file tells when it was written.
+    assert all(h5py.h5g.get_objinfo(file[name].id).mtime == 0 for name in ["metrics", "runs", "per_user/hit_10"])
 try:
     import tables
 except ImportError:
