@@ -61,8 +61,8 @@ bench (int argc, char **argv, GError **error)
   g_autofree char *hint = NULL;
   const GOptionEntry extra[] = {
     { "steps", 'n', 0, G_OPTION_ARG_INT, &own.steps, "Measure so many steps", "N" },
-    { "chunk-tokens", 0, 0, G_OPTION_ARG_INT, &own.chunk_tokens, "Train on so many tokens at once (default: 2048)",
-      "N" },
+    { "chunk-tokens", 0, 0, G_OPTION_ARG_INT, &own.chunk_tokens,
+      "Train on about so many tokens at once (default: 2048)", "N" },
     G_OPTION_ENTRY_NULL,
   };
   g_auto (GStrv) args =
@@ -70,10 +70,14 @@ bench (int argc, char **argv, GError **error)
 
   if (args == NULL)
     return FALSE;
-  if (own.steps < 0 || own.steps > 10000 || own.chunk_tokens < 0 || own.chunk_tokens > 1 << 20)
+  if (own.steps < 0 || own.steps > 10000)
     {
-      g_set_error_literal (error, PR_ERROR, PR_ERROR_MANIFEST,
-                           "--steps: outside 1 to 10000, or --chunk-tokens: outside 128 to 1048576");
+      g_set_error (error, PR_ERROR, PR_ERROR_MANIFEST, "--steps %d: outside 1 to 10000", own.steps);
+      return FALSE;
+    }
+  if (own.chunk_tokens < 0 || own.chunk_tokens > 1 << 20)
+    {
+      g_set_error (error, PR_ERROR, PR_ERROR_MANIFEST, "--chunk-tokens %d: outside 1 to %d", own.chunk_tokens, 1 << 20);
       return FALSE;
     }
   pr_threads_set (options.threads > 0 ? (guint)options.threads : g_get_num_processors ());

@@ -95,6 +95,16 @@ expect 0 "$program" plan "$tmp/breaks.manifest" --plugin-path "$plugins" --store
 out_has "stages: 0 to do, 1 cached"
 expect 6 "${run[@]}" --store "/dev/null/store"; err_has "/dev/null/store"
 
+# bench
+expect 2 "$program" bench trian; err_has "no benchmark 'trian'; did you mean 'train'?"
+expect 2 "$program" bench; err_has "too few arguments"
+expect 2 "$program" bench train --steps -1; err_has "--steps -1: outside 1 to 10000"
+expect 2 "$program" bench train --chunk-tokens 2000000; err_has "--chunk-tokens 2000000: outside"
+expect 0 "$program" bench train --steps 1 --threads 2 --chunk-tokens 256; err_empty
+for key in threads sgemm_gflops train_gflops train_ratio train_tokens_s train_loss peak_rss_mib; do
+  grep -qE "^$key=[0-9.]+$" "$tmp/out" || fail "bench train says nothing of $key"
+done
+
 # the machine
 if test -c /dev/full; then
   "$program" --help > /dev/full 2> "$tmp/err"
