@@ -271,6 +271,7 @@ START_TEST (cancelled_it_says_so_and_goes_on_later)
 
       n_events = 0;
       stop_at = at;
+      pr_experiment_summary_clear (&summary);
       ck_assert (!run (place, NULL, &summary, &error));
       ck_assert_pr_error (error, PR_ERROR_CANCELLED, "cancelled");
       ck_assert_ptr_null (summary.results);
