@@ -288,6 +288,22 @@ START_TEST (cancelled_it_says_so_and_goes_on_later)
 }
 END_TEST
 
+START_TEST (cancelled_among_cached_stages_it_stops_too)
+{
+  PrExperimentSummary summary = { 0 };
+  g_autofree char *out = g_build_filename (dir, "a-out", NULL);
+  g_autoptr (GError) error = NULL;
+
+  must_run ("a", &summary);
+  pr_experiment_summary_clear (&summary);
+  pr_check_rmdir (out);
+  cancel = 1;
+  ck_assert (!run ("a", NULL, &summary, &error));
+  ck_assert_pr_error (error, PR_ERROR_CANCELLED, "before stage 'seed'");
+  ck_assert_uint_eq (summary.n_written, 0);
+}
+END_TEST
+
 START_TEST (a_failed_stage_does_not_stop_runs_that_do_not_need_it)
 {
   PrExperimentSummary summary = { 0 };
@@ -392,6 +408,7 @@ main (void)
   tcase_add_test (tc, killed_at_any_event_it_ends_the_same);
   tcase_add_test (tc, killed_in_a_stage_it_goes_on_from_the_checkpoint);
   tcase_add_test (tc, cancelled_it_says_so_and_goes_on_later);
+  tcase_add_test (tc, cancelled_among_cached_stages_it_stops_too);
   tcase_add_test (tc, a_failed_stage_does_not_stop_runs_that_do_not_need_it);
   tcase_add_test (tc, damaged_outputs_and_results_are_made_again);
   suite_add_tcase (suite, tc);

@@ -1,142 +1,11 @@
 #include "config.h"
 
-#include "pr-check.h"
-
-#include "fake-node.h"
-#include "runtime/store.h"
+#include "store-check.h"
 
 #include <pauserec/io.h>
-#include <signal.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#define KEY_A "aa00000000000000000000000000000000000000000000000000000000000000"
-
-static const PrSlotSpec slots[] = {
-  { PR_SLOT_IN, "in", "dataset/1", "In.", TRUE },
-  { PR_SLOT_OUT, "out", "text/1", "Out.", FALSE },
-  { PR_SLOT_OUT, "more", "text/1", "More.", FALSE },
-};
-
-static char *dir, *root;
-static FakeNode fake;
-static json_t *identity;
-static PrDims *dims;
-
-/* What the watch saw. */
-static GString *events;
-static gint cancel;
-static gboolean cancel_when_waiting;
-
-static void
-on_event (const PrEvent *event, gpointer ctx)
-{
-  (void)ctx;
-  g_string_append_printf (events, "%s %s\n", pr_event_name (event->kind), event->text != NULL ? event->text : "");
-  if (event->kind == PR_EVENT_STAGE_WAIT && cancel_when_waiting)
-    g_atomic_int_set (&cancel, 1);
-}
-
-static const PrWatch watch = { .cancel = &cancel, .event = on_event };
-
-static void
-setup (void)
-{
-  dir = pr_check_tmpdir ();
-  root = g_build_filename (dir, "store", NULL);
-  fake_node_init (&fake, slots, G_N_ELEMENTS (slots));
-  identity = json_object ();
-  dims = pr_dims_new ();
-  pr_dims_set (dims, "out", "n_items", 7);
-  events = g_string_new ("");
-  cancel = 0;
-  cancel_when_waiting = FALSE;
-}
-
-static void
-teardown (void)
-{
-  pr_check_rmdir (dir);
-  fake_node_clear (&fake);
-  json_decref (identity);
-  pr_dims_free (dims);
-  g_string_free (events, TRUE);
-  g_free (root);
-  g_free (dir);
-}
-
-static char *
-path_in (const char *base, const char *file)
-{
-  return g_build_filename (base, file, NULL);
-}
-
-static void
-put (const char *base, const char *file, const char *text)
-{
-  g_autofree char *path = path_in (base, file), *folder = g_path_get_dirname (path);
-
-  ck_assert_int_eq (g_mkdir_with_parents (folder, 0777), 0);
-  ck_assert (g_file_set_contents (path, text, -1, NULL));
-}
-
-static gboolean
-exists (const char *folder, const char *name)
-{
-  g_autofree char *path = g_build_filename (root, folder, name, NULL);
-
-  return g_file_test (path, G_FILE_TEST_EXISTS);
-}
-
-static PrStore *
-must_open (void)
-{
-  g_autoptr (GError) error = NULL;
-  PrStore *store = pr_store_open (root, &error);
-
-  ck_assert_no_error (error);
-  return store;
-}
-
-static PrBuild *
-must_build (PrStore *store)
-{
-  g_autoptr (GError) error = NULL;
-  PrEntry *entry = NULL;
-  PrBuild *build = pr_store_acquire (store, KEY_A, &watch, &entry, &error);
-
-  ck_assert_no_error (error);
-  ck_assert_ptr_nonnull (build);
-  ck_assert_ptr_null (entry);
-  return build;
-}
-
-static void
-fill (const PrBuild *build)
-{
-  put (build->dir, "record.json", "{}");
-  put (build->dir, "record.safetensors", "x");
-  put (build->dir, "out/a.txt", "hello");
-  put (build->dir, "out/b.txt", "");
-  put (build->dir, "more/c.txt", "more");
-}
-
-static void
-make_entry (void)
-{
-  g_autoptr (PrStore) store = must_open ();
-  PrBuild *build = must_build (store);
-  g_autoptr (PrEntry) entry = NULL;
-  g_autoptr (GError) error = NULL;
-
-  fill (build);
-  put (build->scratch, "checkpoint", "half");
-  entry = pr_store_commit (store, build, &fake.stage, identity, dims, &error);
-  ck_assert_no_error (error);
-  ck_assert_ptr_nonnull (entry);
-}
 
 START_TEST (what_was_committed_is_found)
 {
@@ -223,6 +92,24 @@ START_TEST (a_damaged_entry_is_made_again)
 }
 END_TEST
 
+START_TEST (a_plan_sees_wrong_sizes_without_reading_all)
+{
+  g_autoptr (PrStore) store = NULL;
+  g_autoptr (PrEntry) entry = NULL;
+  g_autoptr (GError) error = NULL;
+  g_autofree char *object = g_build_filename (root, "objects", "aa", KEY_A, NULL);
+
+  make_entry ();
+  store = must_open ();
+  put (object, "out/a.txt", "hellO");
+  entry = pr_store_look (store, KEY_A, FALSE, &error);
+  ck_assert_no_error (error);
+  put (object, "out/a.txt", "hell");
+  ck_assert_ptr_null (pr_store_look (store, KEY_A, FALSE, &error));
+  ck_assert_pr_error (error, PR_ERROR_DATA, "out/a.txt: not of the size");
+}
+END_TEST
+
 START_TEST (changed_sizes_in_the_list_are_seen)
 {
   g_autoptr (PrStore) store = NULL;
@@ -271,23 +158,6 @@ START_TEST (odd_outputs_are_refused)
   check_refused ("nothing was written", PR_ERROR_PLUGIN);
   check_refused ("a folder", PR_ERROR_PLUGIN);
   check_refused ("a symbolic link", PR_ERROR_PLUGIN);
-}
-END_TEST
-
-START_TEST (a_full_disk_leaves_nothing_visible)
-{
-  g_autoptr (PrStore) store = must_open ();
-  PrBuild *build = must_build (store);
-  struct rlimit limit = { 100, 100 }; /* entry.json is larger */
-  g_autoptr (GError) error = NULL;
-
-  fill (build);
-  signal (SIGXFSZ, SIG_IGN);
-  ck_assert_int_eq (setrlimit (RLIMIT_FSIZE, &limit), 0);
-  ck_assert_ptr_null (pr_store_commit (store, build, &fake.stage, identity, dims, &error));
-  ck_assert_pr_error (error, PR_ERROR_IO, "entry.json");
-  ck_assert (!exists ("tmp", KEY_A));
-  ck_assert (!exists ("objects/aa", KEY_A));
 }
 END_TEST
 
@@ -379,147 +249,6 @@ START_TEST (leftovers_of_the_dead_are_removed_and_those_of_the_living_stay)
 }
 END_TEST
 
-START_TEST (other_folders_are_not_taken_for_a_store)
-{
-  g_autoptr (GError) error = NULL;
-
-  put (root, "thesis.tex", "x");
-  ck_assert_ptr_null (pr_store_open (root, &error));
-  ck_assert_pr_error (error, PR_ERROR_MANIFEST, "is no store");
-  g_clear_error (&error);
-  pr_check_rmdir (root);
-  put (root, "store.json", "{\"schema\": \"pauserec-store/99\"}");
-  ck_assert_ptr_null (pr_store_open (root, &error));
-  ck_assert_pr_error (error, PR_ERROR_MANIFEST, "another version");
-  g_clear_error (&error);
-  pr_check_rmdir (root);
-  ck_assert_ptr_null (pr_store_open_readonly (root, &error));
-  ck_assert_no_error (error);
-  ck_assert (!g_file_test (root, G_FILE_TEST_EXISTS));
-}
-END_TEST
-
-static void
-chmod_all (const char *base, int mode)
-{
-  GDir *d = g_dir_open (base, 0, NULL);
-  const char *name;
-
-  while (d != NULL && (name = g_dir_read_name (d)) != NULL)
-    {
-      g_autofree char *path = path_in (base, name);
-
-      if (g_file_test (path, G_FILE_TEST_IS_DIR))
-        chmod_all (path, mode);
-      else
-        g_chmod (path, mode & 0666);
-    }
-  if (d != NULL)
-    g_dir_close (d);
-  g_chmod (base, mode);
-}
-
-START_TEST (a_read_only_store_serves_what_it_has_and_says_what_it_cannot)
-{
-  g_autoptr (PrStore) store = NULL;
-  g_autoptr (PrEntry) entry = NULL;
-  PrEntry *none = NULL;
-  g_autoptr (GError) error = NULL;
-
-  make_entry ();
-  g_chmod (dir, 0755);
-  chmod_all (root, 0555);
-  if (geteuid () == 0 && seteuid (65534) != 0)
-    pr_check_skip ("cannot become an ordinary user");
-  store = pr_store_open (root, &error);
-  ck_assert_no_error (error);
-  ck_assert_ptr_null (pr_store_acquire (store, KEY_A, &watch, &entry, &error));
-  ck_assert_no_error (error);
-  ck_assert_ptr_nonnull (entry);
-  ck_assert_ptr_null (pr_store_acquire (store, "bb00000000000000000000000000000000000000000000000000000000000000",
-                                        &watch, &none, &error));
-  ck_assert_pr_error (error, PR_ERROR_IO, "is the store writable?");
-  ck_assert_ptr_null (none);
-  if (geteuid () != getuid ())
-    ck_assert_int_eq (seteuid (getuid ()), 0);
-  chmod_all (root, 0777);
-}
-END_TEST
-
-START_TEST (an_unreadable_output_is_an_error_and_not_a_reason_to_work_again)
-{
-  g_autoptr (PrStore) store = NULL;
-  PrEntry *none = NULL;
-  g_autoptr (GError) error = NULL;
-  g_autofree char *path = g_build_filename (root, "objects", "aa", KEY_A, "out", "a.txt", NULL);
-
-  make_entry ();
-  g_chmod (dir, 0755);
-  chmod_all (root, 0777);
-  g_chmod (path, 0);
-  if (geteuid () == 0 && seteuid (65534) != 0)
-    pr_check_skip ("cannot become an ordinary user");
-  store = pr_store_open (root, &error);
-  ck_assert_no_error (error);
-  ck_assert_ptr_null (pr_store_acquire (store, KEY_A, &watch, &none, &error));
-  ck_assert_pr_error (error, PR_ERROR_IO, path);
-  ck_assert_ptr_null (none);
-  if (geteuid () != getuid ())
-    ck_assert_int_eq (seteuid (getuid ()), 0);
-}
-END_TEST
-
-/* The key after one thing was changed. */
-static char *
-key_now (void)
-{
-  g_autoptr (PrRunKeys) keys = pr_run_keys_new (&fake.run);
-
-  return g_strdup (pr_run_keys_get (keys, &fake.node));
-}
-
-START_TEST (the_key_is_what_results_depend_on)
-{
-  g_autofree char *before = key_now (), *same = NULL;
-  FakeNode from;
-  PrEdge edge = { &slots[0], &from.node, &slots[1] };
-  GHashTable *seen = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
-
-  fake.node.name = (char *)"other";
-  fake.run.arm = (char *)"other";
-  fake.run.seed = 2; /* the stage is not stochastic */
-  same = key_now ();
-  ck_assert_str_eq (before, same);
-  ck_assert (g_hash_table_add (seen, g_strdup (before)));
-  fake.stage.stochastic = TRUE;
-  ck_assert (g_hash_table_add (seen, key_now ()));
-  fake.run.seed = G_MAXUINT64;
-  ck_assert (g_hash_table_add (seen, key_now ()));
-  fake.run.seed = G_MAXUINT64 - 1;
-  ck_assert (g_hash_table_add (seen, key_now ()));
-  fake.stage.version = "2";
-  ck_assert (g_hash_table_add (seen, key_now ()));
-  fake.stage.id = "fake2";
-  ck_assert (g_hash_table_add (seen, key_now ()));
-  fake.entry.digest = (char *)"d2";
-  ck_assert (g_hash_table_add (seen, key_now ()));
-  json_object_set_new (fake.node.identity, "k", json_string ("6"));
-  ck_assert (g_hash_table_add (seen, key_now ()));
-
-  fake_node_init (&from, slots, G_N_ELEMENTS (slots));
-  g_ptr_array_insert (fake.nodes, 0, &from.node);
-  fake.node.edges = &edge;
-  fake.node.n_edges = 1;
-  ck_assert (g_hash_table_add (seen, key_now ()));
-  edge.from_slot = &slots[2];
-  ck_assert (g_hash_table_add (seen, key_now ()));
-  from.stage.version = "3"; /* of the input's maker */
-  ck_assert (g_hash_table_add (seen, key_now ()));
-  fake_node_clear (&from);
-  g_hash_table_unref (seen);
-}
-END_TEST
-
 START_TEST (a_plan_sees_what_is_there)
 {
   g_autoptr (PrStore) store = NULL;
@@ -552,16 +281,12 @@ main (void)
   tcase_add_test (tc, what_was_committed_is_found);
   tcase_add_test (tc, what_was_given_up_is_gone_but_scratch_stays);
   tcase_add_loop_test (tc, a_damaged_entry_is_made_again, 0, G_N_ELEMENTS (damages));
+  tcase_add_test (tc, a_plan_sees_wrong_sizes_without_reading_all);
   tcase_add_test (tc, changed_sizes_in_the_list_are_seen);
   tcase_add_test (tc, odd_outputs_are_refused);
-  tcase_add_test (tc, a_full_disk_leaves_nothing_visible);
   tcase_add_test (tc, only_one_of_many_processes_makes_an_entry);
   tcase_add_test (tc, waiting_can_be_cancelled);
   tcase_add_test (tc, leftovers_of_the_dead_are_removed_and_those_of_the_living_stay);
-  tcase_add_test (tc, other_folders_are_not_taken_for_a_store);
-  tcase_add_test (tc, a_read_only_store_serves_what_it_has_and_says_what_it_cannot);
-  tcase_add_test (tc, an_unreadable_output_is_an_error_and_not_a_reason_to_work_again);
-  tcase_add_test (tc, the_key_is_what_results_depend_on);
   tcase_add_test (tc, a_plan_sees_what_is_there);
   suite_add_tcase (suite, tc);
   return pr_check_main (suite);
