@@ -37,7 +37,8 @@ void pr_plan_set_flops (PrPlan *plan, double flops);
 /* Folder of an input artifact; NULL if the slot is optional and unconnected.  Read only. */
 const char *pr_run_input_dir (const PrRun *run, const char *slot);
 /* Folder for an output artifact: exists, empty, visible to others only after run()
- * returned TRUE and every file in it was verified and synced. */
+ * returned TRUE and every file in it was verified and synced.  At least one regular file; folders and links are a
+ * PLUGIN error. */
 const char *pr_run_output_dir (const PrRun *run, const char *slot);
 /* Folder that outlives a kill: whatever run() leaves here is found again when the
  * same stage (same cache key) is started again, and is removed when it succeeds.

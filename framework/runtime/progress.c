@@ -19,7 +19,7 @@ pr_pace_event (PrPace *pace, const PrEvent *event, gint64 now)
 {
   if (event->kind == PR_EVENT_STAGE_BEGIN)
     *pace = (PrPace){ .begun = now };
-  else if (event->kind == PR_EVENT_STAGE_STEP && pace->first == 0)
+  else if (event->kind == PR_EVENT_STAGE_STEP && pace->first == 0 && event->total > 0)
     {
       pace->first = now;
       pace->first_done = event->done;

@@ -10,6 +10,12 @@
 #include <string.h>
 #include <sys/utsname.h>
 
+#ifdef __clang__
+#define COMPILER __VERSION__ /* says that it is Clang */
+#else
+#define COMPILER "gcc " __VERSION__
+#endif
+
 static json_t *
 cpu_model (void)
 {
@@ -73,6 +79,6 @@ pr_provenance_new (const PrExperiment *experiment, const PrRunSpec *run, const P
     }
   return json_pack ("{s:s, s:s, s:i, s:s, s:s, s:s, s:o, s:o, s:i, s:s, s:s, s:o}", "program", PACKAGE_NAME, "version",
                     PACKAGE_VERSION, "results_revision", PR_RESULTS_REVISION, "git_commit", pr_git_commit, "git_dirty",
-                    pr_git_dirty, "compiler", __VERSION__, "system", system_name (), "cpu", cpu_model (), "threads",
+                    pr_git_dirty, "compiler", COMPILER, "system", system_name (), "cpu", cpu_model (), "threads",
                     (int)pr_threads_get (), "blas", blas, "manifest_sha256", manifest, "stages", stages);
 }
