@@ -152,7 +152,7 @@ search (Bench *b, const PrTrie *trie, PrNormalise normalise, Timing *ret_timing,
   PrBeamStats stats = { 0 };
   double start = pr_bench_now ();
 
-  if (!pr_beam_search (&b->lm, trie, &params, b->tokens, b->offsets, USERS, b->leaves, b->scores, &stats, error))
+  if (!pr_beam_search (&b->lm, trie, &params, b->tokens, b->offsets, USERS, NULL, b->leaves, b->scores, &stats, error))
     return FALSE;
   *ret_timing = (Timing){ pr_bench_now () - start, stats.flops };
   return TRUE;

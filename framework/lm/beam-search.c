@@ -222,7 +222,8 @@ finish (const Search *s, gsize n_groups, PrBeamStats *stats, GError **error)
 
 gboolean
 pr_beam_search (PrLm *lm, const PrTrie *trie, const PrBeamParams *params, const gint32 *tokens, const gint32 *offsets,
-                gsize n_users, gint32 *ret_leaves, float *ret_scores, PrBeamStats *ret_stats, GError **error)
+                gsize n_users, const PrBranches *branches, gint32 *ret_leaves, float *ret_scores,
+                PrBeamStats *ret_stats, GError **error)
 {
   Search s = { .lm = lm, .trie = trie, .params = params, .tokens = tokens, .offsets = offsets };
   gsize n_groups, n_workers = pr_threads_get ();

@@ -14,25 +14,21 @@ pr_example_clear (PrExample *example)
 }
 
 void
-pr_example_add (PrExample *example, gint32 token, gboolean loss)
+pr_example_add (PrExample *example, gint32 token, float loss)
 {
-  guint8 flag = loss != FALSE;
-
   g_array_append_val (example->tokens, token);
-  g_array_append_val (example->loss, flag);
+  g_array_append_val (example->loss, loss);
 }
 
 void
-pr_example_mark (PrExample *example, gboolean loss)
+pr_example_mark (PrExample *example, float loss)
 {
-  guint8 flag = loss != FALSE;
-
   while (example->loss->len < example->tokens->len)
-    g_array_append_val (example->loss, flag);
+    g_array_append_val (example->loss, loss);
 }
 
 void
-pr_example_add_text (PrExample *example, const PrTokenizer *tokenizer, const char *text, gboolean loss)
+pr_example_add_text (PrExample *example, const PrTokenizer *tokenizer, const char *text, float loss)
 {
   pr_tokenizer_encode (tokenizer, text, -1, example->tokens);
   pr_example_mark (example, loss);
@@ -57,7 +53,7 @@ pr_batch_new (void)
   batch->chunk_offsets = ints_new ();
   batch->chunk_sources = ints_new ();
   batch->example.tokens = ints_new ();
-  batch->example.loss = g_array_new (FALSE, FALSE, sizeof (guint8));
+  batch->example.loss = g_array_new (FALSE, FALSE, sizeof (float));
   pr_batch_clear (batch);
   return batch;
 }
@@ -141,7 +137,7 @@ pr_batch_add (PrBatch *batch, const PrLmConfig *config, PrExampleFunc build, gpo
   if (!build (ctx, epoch, index, example, error) || !check_example (example, config, epoch, index, error))
     return FALSE;
   for (guint i = 1; i < example->tokens->len; i++)
-    if (g_array_index (example->loss, guint8, i))
+    if (g_array_index (example->loss, float, i) != 0)
       last = i;
   if (last == 0)
     {
@@ -154,7 +150,7 @@ pr_batch_add (PrBatch *batch, const PrLmConfig *config, PrExampleFunc build, gpo
   /* The last target is only predicted, never read. */
   g_array_append_vals (batch->tokens, example->tokens->data, last);
   for (guint i = 1; i <= last; i++)
-    if (g_array_index (example->loss, guint8, i))
+    if (g_array_index (example->loss, float, i) != 0)
       {
         gint32 source = start + (gint32)i - 1;
 

@@ -36,12 +36,24 @@ typedef struct
 typedef struct
 {
   gint64 prompt_tokens;    /* went through the model once */
+  gint64 branch_tokens;    /* of branches, latent steps included */
   gint64 decoded_tokens;   /* rows of decode steps: beams that had something left to decide */
   gint64 generated_tokens; /* codes of the tuples found */
   double flops;            /* counted from shapes, multiply and add as two */
 } PrBeamStats;
 
-/* Search for N_USERS prompts (packed: OFFSETS into TOKENS).  For user u the found tuples, best first:
+/* Continuations of prompts between the prompt and the SID: thoughts, latent steps.  All branches of a prompt share its
+ * keys and values.  Branch i of prompt u, first[u] <= i < first[u + 1], is tokens[offsets[i]] .. tokens[offsets[i + 1] - 1];
+ * it may be empty (alone: the same search as without branches); PR_TOKEN_LATENT stands for a latent step. */
+typedef struct
+{
+  const gint32 *first;   /* [n_prompts + 1], first[0] = 0; every prompt has at least one branch */
+  const gint32 *tokens;
+  const gint32 *offsets; /* [first[n_prompts] + 1], offsets[0] = 0 */
+} PrBranches;
+
+/* Search for N_USERS prompts (packed: OFFSETS into TOKENS), or for each of their BRANCHES (NULL: none), which then stand
+ * in the place of users in the outputs.  For user u the found tuples, best first:
  * ret_leaves [n_users, beams] leaf numbers of the trie (-1: fewer tuples than beams), ret_scores their summed log
  * probabilities; equal scores: the tuple whose parent stood higher, then the lower code.  Users are taken in groups of
  * users_at_once from the first on, one group a thread: same bits for any number of threads, and the same bits for
@@ -50,8 +62,8 @@ typedef struct
  * DATA: an empty catalogue, a token outside the vocabulary, an empty prompt or one too long for the model ("prompt U",
  * counted from 0).  NUMERIC: a score that is not finite.  IO: memory. */
 gboolean pr_beam_search (PrLm *lm, const PrTrie *trie, const PrBeamParams *params, const gint32 *tokens,
-                         const gint32 *offsets, gsize n_users, gint32 *ret_leaves, float *ret_scores,
-                         PrBeamStats *ret_stats, GError **error);
+                         const gint32 *offsets, gsize n_users, const PrBranches *branches, gint32 *ret_leaves,
+                         float *ret_scores, PrBeamStats *ret_stats, GError **error);
 /* Memory of a search with N_THREADS, beyond the model itself, for prompts of at most PROMPT tokens. */
 guint64 pr_beam_search_bytes (const PrLmConfig *config, const PrBeamParams *params, gint32 levels, gint64 prompt,
                               guint n_threads);
@@ -64,6 +76,55 @@ const gint32 *pr_trie_leaf_items (const PrTrie *trie, gint32 leaf, gsize *ret_n)
  * descending (training popularity; NULL: item number), then item number. Fills with -1 / -inf. */
 void pr_beams_to_items (const PrTrie *trie, const gint32 *leaves, const float *scores, gint64 beams, const float *item_prior,
                         gint64 k, gint32 *ret_items, float *ret_scores);
+
+/* Text -------------------------------------------------------------------- */
+
+/* How texts are written. */
+typedef struct
+{
+  gint64 samples;      /* texts a prompt; all share its keys and values */
+  gint64 max_tokens;   /* of a text; the model's positions must suffice */
+  double temperature;  /* 0: greedy, of equal logits the lower id; otherwise tokens are drawn from softmax (logits / temperature) */
+  gint64 top_k;        /* draw among the k most probable tokens; 0: all */
+  double top_p;        /* draw among the fewest tokens whose probabilities reach top_p; 1: all */
+  gint32 stop;         /* token that ends a text, itself not part of it; -1: none, texts have max_tokens */
+  guint64 seed;
+  gint64 rows_at_once; /* texts that one thread writes together; bounds memory; part of the result by rounding only */
+} PrGenerateParams;
+
+/* Texts of prompts: number i = prompt x samples + sample. */
+typedef struct
+{
+  gsize n;
+  GArray *tokens;  /* gint32 */
+  GArray *offsets; /* gint32 [n + 1] */
+  GArray *stopped; /* guint8 [n]: 1 if the stop token came, 0 if max_tokens cut the text */
+} PrTexts;
+void pr_texts_init (PrTexts *texts);
+void pr_texts_clear (PrTexts *texts);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (PrTexts, pr_texts_clear)
+
+typedef struct
+{
+  gint64 prompt_tokens;    /* went through the model once a prompt */
+  gint64 generated_tokens; /* chosen, stop tokens included */
+  double flops;
+} PrGenerateStats;
+
+/* Write texts for N prompts (packed).  Finished texts make room for the next prompt at once (continuous batching).  A draw
+ * is a pure function of (seed, id of the prompt, sample, position): IDS [n], NULL: the prompt's number.  Same bits for any
+ * number of threads; RET (initialised) is replaced.  ret_stats may be NULL; the cost is added.
+ * TICK (may be NULL) is called from the calling thread only, between batches of prompts: FALSE stops with its error.
+ * DATA: a token outside the vocabulary, an empty prompt, or prompt and text do not fit the positions ("prompt U", from 0).
+ * NUMERIC: logits that are not finite.  IO: memory. */
+typedef gboolean (*PrTickFunc) (gpointer ctx, gsize done, gsize total, GError **error);
+gboolean pr_generate (PrLm *lm, const PrGenerateParams *params, const gint32 *tokens, const gint32 *offsets, gsize n,
+                      const guint64 *ids, PrTickFunc tick, gpointer tick_ctx, PrTexts *ret, PrGenerateStats *ret_stats,
+                      GError **error);
+/* Ranges of a stage's own parameters: MANIFEST naming the key. */
+gboolean pr_generate_params_check (const PrGenerateParams *params, GError **error);
+/* Memory with N_THREADS, beyond the model itself, for prompts of at most PROMPT tokens. */
+guint64 pr_generate_bytes (const PrLmConfig *config, const PrGenerateParams *params, gint64 prompt, guint n_threads);
 
 G_END_DECLS
 

@@ -75,6 +75,11 @@ gboolean pr_lm_add_tokens (PrLm *lm, const char *const *names, PrRowInit init, g
 /* Row of a token in the embedding, for reading and writing; [hidden], borrowed. */
 float *pr_lm_embedding_row (PrLm *lm, gint32 token);
 
+/* In the place of a token id: this position reads, instead of a word, the final hidden state (after the last norm) of
+ * the position before it.  Never the first of a sequence, never a target.  Understood by training, beam search bridges
+ * and validation; not by the functions below. */
+#define PR_TOKEN_LATENT (-1)
+
 /* Forward only; DATA error for ids outside the vocabulary and sequences longer than max_positions.  Sequences are
  * packed: OFFSETS [n_sequences + 1] into TOKENS; each attends to itself alone, positions from 0. Last hidden states
  * after the final norm, [offsets[n_sequences], hidden]. */

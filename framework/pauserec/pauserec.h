@@ -15,10 +15,12 @@
 #include <pauserec/plugin.h>
 #include <pauserec/protocol.h>
 #include <pauserec/ranking.h>
+#include <pauserec/rationales.h>
 #include <pauserec/rng.h>
 #include <pauserec/run.h>
 #include <pauserec/sft.h>
 #include <pauserec/sids.h>
+#include <pauserec/template.h>
 #include <pauserec/tensors.h>
 #include <pauserec/textio.h>
 #include <pauserec/threads.h>

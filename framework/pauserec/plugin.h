@@ -15,7 +15,7 @@ G_BEGIN_DECLS
 
 /* Add one to the ABI when anything a plugin sees changes shape or meaning. */
 #define PR_PLUGIN_MAGIC 0x50525047u
-#define PR_PLUGIN_ABI 1u
+#define PR_PLUGIN_ABI 2u
 
 #define PR_EXPORT __attribute__ ((visibility ("default")))
 
@@ -24,7 +24,7 @@ G_BEGIN_DECLS
  *   dataset/1          dataset.h      text/1       textio.h
  *   embeddings/1       matrix.h       sids/1       sids.h
  *   lm/1               lm.h           ranking/1    ranking.h
- *   token-embedding/1  lm.h
+ *   token-embedding/1  lm.h       rationales/1 rationales.h
  * A plugin may invent further types; the name is all that wiring looks at. */
 typedef enum
 {

@@ -3,9 +3,16 @@
  * Training and evaluation build their tokens with the same functions, so that a model is always
  * asked in the way it was taught (paper section 3: same template in training and evaluation).
  *
- *   direct  PROMPT SID
+ *   none    PROMPT SID
  *   pause   PROMPT <think> <pause> x k </think> SID       (paper: k literal pauses between the tags)
- *   cot     PROMPT <think> rationale </think> SID
+ *   cot     PROMPT <think> rationale </think> SID         (the model writes the rationale)
+ *   note    PROMPT <think> note </think> SID              (control: text made from the history by a template stands
+ *                                                          where a rationale would; the model writes nothing)
+ *   latent  PROMPT <think> [latent] x k </think> SID      (Coconut, ReaRec: the input of a latent position is the final
+ *                                                          hidden state of the position before it)
+ *
+ * The token of pause mode is "<pause>", or any other single token of the vocabulary: a filler, the control of Goyal et
+ * al.
  *
  * The template is text with one "{history}", replaced by the SIDs of the last `history` items,
  * oldest first, joined by `separator`.
@@ -13,6 +20,7 @@
 #ifndef PAUSEREC_PROTOCOL_H
 #define PAUSEREC_PROTOCOL_H
 
+#include <pauserec/dataset.h>
 #include <pauserec/sids.h>
 #include <pauserec/tokenizer.h>
 
@@ -23,7 +31,10 @@ typedef enum
   PR_THINKING_NONE,
   PR_THINKING_PAUSE,
   PR_THINKING_COT,
+  PR_THINKING_NOTE,
+  PR_THINKING_LATENT,
 } PrThinking;
+extern const char *const pr_thinking_names[]; /* "none", "pause", "cot", "note", "latent", NULL */
 
 typedef struct
 {
@@ -31,8 +42,12 @@ typedef struct
   char *separator; /* between items of the history; owned; may be "" */
   gint64 history;  /* items shown at most */
   PrThinking thinking;
-  gint64 pauses;   /* k; with PR_THINKING_PAUSE only */
+  gint64 pauses;   /* k; with PR_THINKING_PAUSE and PR_THINKING_LATENT only */
+  char *token;     /* name of the token that pauses; owned; never NULL; "<pause>" unless PR_THINKING_PAUSE says other */
+  char *note;      /* template of the note (template.h, fields of the history only); owned; "" unless PR_THINKING_NOTE */
 } PrProtocol;
+
+#define PR_PAUSE_TOKEN "<pause>"
 
 PrProtocol *pr_protocol_new (const char *prompt, const char *separator, gint64 history);
 PrProtocol *pr_protocol_copy (const PrProtocol *protocol);
@@ -43,15 +58,26 @@ gboolean pr_protocol_save (const PrProtocol *protocol, const char *path, GError 
 /* "{history}" exactly once, sizes in range: MANIFEST error otherwise. For stages' validate(). */
 gboolean pr_protocol_check_template (const char *prompt, GError **error);
 
-/* A protocol bound to a tokenizer and the SIDs of a catalogue: token ids ready to be appended.
- * DATA error if the tokenizer lacks a SID token or a tag that the thinking mode needs. Borrows all three. */
+/* A protocol bound to a tokenizer, the SIDs of a catalogue and, for notes, its items: token ids ready to be appended.
+ * DATA error if the tokenizer lacks a SID token or a tag or token that the thinking mode needs.  DATASET may be NULL but
+ * in note mode.  Borrows all but the protocol. */
 typedef struct PrPrompter PrPrompter;
-PrPrompter *pr_prompter_new (const PrProtocol *protocol, const PrTokenizer *tokenizer, const PrSids *sids, GError **error);
+PrPrompter *pr_prompter_new (const PrProtocol *protocol, const PrTokenizer *tokenizer, const PrSids *sids,
+                             const PrDataset *dataset, GError **error);
 void pr_prompter_free (PrPrompter *prompter);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PrPrompter, pr_prompter_free)
 /* Append (gint32) the prompt for HISTORY (N items, oldest first, cut to the last `history`), up to
- * where the SID starts: in pause mode with tags and pauses, in cot mode up to and with <think>. */
+ * where the SID starts: in pause and note mode with tags and what stands between them, in cot and latent mode up to and
+ * with <think>. */
 void pr_prompter_prompt (const PrPrompter *prompter, const gint32 *history, gint64 n, GArray *tokens);
+/* Append what always stands between the prompt and the SID, without being part of the prompt: in latent mode k times
+ * PR_TOKEN_LATENT (lm.h) and </think>; nothing in the other modes. */
+void pr_prompter_bridge (const PrPrompter *prompter, GArray *tokens);
+PrThinking pr_prompter_thinking (const PrPrompter *prompter);
+/* Id of </think>, which ends a thought; -1 where the mode has none. */
+gint32 pr_prompter_end_think (const PrPrompter *prompter);
+/* Whether TOKEN may stand in a thought: it is no SID and no added token (<think>, <pause>, <|endoftext|>, ...). */
+gboolean pr_prompter_is_word (const PrPrompter *prompter, gint32 token);
 /* Append the item's SID tokens. */
 void pr_prompter_item (const PrPrompter *prompter, gint32 item, GArray *tokens);
 /* Token id of (level, code): base of level + code; the codes of a level are consecutive ids. */

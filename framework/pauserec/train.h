@@ -19,18 +19,19 @@
 
 G_BEGIN_DECLS
 
-/* One training sequence.  loss[i] != 0: token i is a target (predicted from tokens before it); loss[0] is ignored.
+/* One training sequence.  loss[i] != 0: token i is a target (predicted from tokens before it) whose cross-entropy has
+ * this weight, at least 0; loss[0] is ignored.  A token may be PR_TOKEN_LATENT (lm.h).
  * The arrays are reused from call to call: set sizes to 0 and append. */
 typedef struct
 {
   GArray *tokens; /* gint32 */
-  GArray *loss;   /* guint8, same length */
+  GArray *loss;   /* float, same length */
 } PrExample;
 void pr_example_clear (PrExample *example); /* to length 0 */
-void pr_example_add (PrExample *example, gint32 token, gboolean loss);
-void pr_example_add_text (PrExample *example, const PrTokenizer *tokenizer, const char *text, gboolean loss);
+void pr_example_add (PrExample *example, gint32 token, float loss);
+void pr_example_add_text (PrExample *example, const PrTokenizer *tokenizer, const char *text, float loss);
 /* Mark what was appended to example->tokens directly since the last call: pads loss with LOSS up to tokens->len. */
-void pr_example_mark (PrExample *example, gboolean loss);
+void pr_example_mark (PrExample *example, float loss);
 
 /* Where examples come from: INDEX in [0, n), pure in (epoch, index), called from one thread at a time. Randomness by
  * rng.h with step = epoch. An example without any loss position is skipped (counted in the curve "empty_examples"). */

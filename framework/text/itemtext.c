@@ -297,7 +297,7 @@ bind_tokens (PrGrounding *grounding, const PrSids *sids, GError **error)
 {
   g_autoptr (PrProtocol) bought = pr_protocol_new ("The user bought: {history}", "", SEQUENCE_ITEMS);
 
-  grounding->prompter = pr_prompter_new (bought, grounding->tokenizer, sids, error);
+  grounding->prompter = pr_prompter_new (bought, grounding->tokenizer, sids, NULL, error);
   if (grounding->prompter == NULL)
     return FALSE;
   grounding->end_of_text = pr_tokenizer_lookup (grounding->tokenizer, "<|endoftext|>");

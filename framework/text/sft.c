@@ -129,7 +129,7 @@ pr_sft_new (const PrLm *lm, const PrDataset *dataset, const PrSids *sids, const 
                    sids->n_items, pr_dataset_n_items (dataset));
       return NULL;
     }
-  sft->prompter = pr_prompter_new (protocol, pr_lm_tokenizer (lm), sids, error);
+  sft->prompter = pr_prompter_new (protocol, pr_lm_tokenizer (lm), sids, dataset, error);
   if (sft->prompter == NULL)
     return NULL;
   for (gint64 user = 0; user < n_users; user++)
@@ -249,7 +249,7 @@ score_users (PrSft *sft, PrLm *lm, gsize from, gsize to, double *sum, GError **e
       pr_prompter_prompt (sft->prompter, history, n, tokens);
       offsets[i - from + 1] = (gint32)tokens->len;
     }
-  if (!pr_beam_search (lm, sft->trie, &beam, (const gint32 *)(void *)tokens->data, offsets, to - from, leaves, scores,
+  if (!pr_beam_search (lm, sft->trie, &beam, (const gint32 *)(void *)tokens->data, offsets, to - from, NULL, leaves, scores,
                        NULL, error))
     return FALSE;
   for (gsize i = from; i < to; i++)

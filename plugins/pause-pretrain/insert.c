@@ -21,7 +21,7 @@ pause_insert (PrExample *example, gint32 pause, double share, PrRng rng, guint64
   g_array_set_size (example->tokens, (guint)(n + k));
   g_array_set_size (example->loss, (guint)(n + k));
   gint32 *tokens = (gint32 *)(void *)example->tokens->data;
-  guint8 *loss = (guint8 *)example->loss->data;
+  float *loss = (float *)(void *)example->loss->data;
 
   /* From the end, so that everything moves once and in place. */
   to = n + k;
@@ -34,7 +34,7 @@ pause_insert (PrExample *example, gint32 pause, double share, PrRng rng, guint64
         {
           to--;
           tokens[to] = pause;
-          loss[to] = FALSE;
+          loss[to] = 0;
         }
     }
 }

@@ -146,7 +146,7 @@ load_inputs (Job *job, PrRun *run, GError **error)
                    job->sids->n_items, pr_dataset_n_items (job->dataset));
       return FALSE;
     }
-  job->prompter = pr_prompter_new (protocol, pr_lm_tokenizer (job->lm), job->sids, error);
+  job->prompter = pr_prompter_new (protocol, pr_lm_tokenizer (job->lm), job->sids, job->dataset, error);
   if (job->prompter == NULL)
     return FALSE;
   job->trie = pr_trie_new (job->sids, job->prompter);
@@ -242,7 +242,7 @@ answer (Job *job, GError **error)
   PrBeamParams search = { beams, (PrNormalise)job->params->normalise, job->params->users_at_once };
 
   if (!pr_beam_search (job->lm, job->trie, &search, (const gint32 *)(gpointer)job->tokens->data,
-                       (const gint32 *)(gpointer)job->offsets->data, job->users->len, job->leaves, job->scores,
+                       (const gint32 *)(gpointer)job->offsets->data, job->users->len, NULL, job->leaves, job->scores,
                        &job->stats, error))
     {
       g_prefix_error (

@@ -140,7 +140,7 @@ search (Case *c)
   Found found = found_new (c);
   g_autoptr (GError) error = NULL;
 
-  ck_assert (pr_beam_search (&c->lm, c->trie, &c->params, TOKENS (c), OFFSETS (c), c->n_users, found.leaves,
+  ck_assert (pr_beam_search (&c->lm, c->trie, &c->params, TOKENS (c), OFFSETS (c), c->n_users, NULL, found.leaves,
                              found.scores, NULL, &error));
   ck_assert_no_error (error);
   return found;
@@ -338,7 +338,7 @@ START_TEST (grouping_of_users_does_not_matter)
       together = search (&c);
       assert_same (&c, &alone, &together, seed);
       for (gsize u = 0; u < c.n_users; u += 3)
-        ck_assert (pr_beam_search (&c.lm, c.trie, &c.params, TOKENS (&c), OFFSETS (&c) + u, MIN (3, c.n_users - u),
+        ck_assert (pr_beam_search (&c.lm, c.trie, &c.params, TOKENS (&c), OFFSETS (&c) + u, MIN (3, c.n_users - u), NULL,
                                    cut.leaves + u * (gsize)c.params.beams, cut.scores + u * (gsize)c.params.beams, NULL,
                                    &error));
       ck_assert_mem_eq (cut.leaves, together.leaves, c.n_users * (gsize)c.params.beams * sizeof (gint32));
@@ -358,7 +358,7 @@ START_TEST (cost_is_counted)
   case_init (&c, 4, PR_LM_QWEN3);
   c.params.normalise = PR_NORMALISE_VOCAB;
   found = found_new (&c);
-  ck_assert (pr_beam_search (&c.lm, c.trie, &c.params, TOKENS (&c), OFFSETS (&c), c.n_users, found.leaves, found.scores,
+  ck_assert (pr_beam_search (&c.lm, c.trie, &c.params, TOKENS (&c), OFFSETS (&c), c.n_users, NULL, found.leaves, found.scores,
                              &stats, &error));
   ck_assert_int_eq (stats.prompt_tokens, 7 + OFFSETS (&c)[c.n_users]);
   ck_assert_int_ge (stats.generated_tokens, c.trie->levels * (gint64)c.n_users);
@@ -375,7 +375,7 @@ assert_refused (Case *c, PrError code, const char *part)
   g_auto (Found) found = found_new (c);
 
   found.leaves[0] = 12345;
-  ck_assert (!pr_beam_search (&c->lm, c->trie, &c->params, TOKENS (c), OFFSETS (c), c->n_users, found.leaves,
+  ck_assert (!pr_beam_search (&c->lm, c->trie, &c->params, TOKENS (c), OFFSETS (c), c->n_users, NULL, found.leaves,
                               found.scores, NULL, &error));
   ck_assert_pr_error (error, code, part);
   ck_assert_int_eq (found.leaves[0], 12345);

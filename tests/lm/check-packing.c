@@ -90,7 +90,7 @@ END_TEST
 START_TEST (examples_keep_tokens_and_flags_together)
 {
   PrTokenizer *tokenizer = fixture_tokenizer ();
-  PrExample example = { g_array_new (FALSE, FALSE, sizeof (gint32)), g_array_new (FALSE, FALSE, 1) };
+  PrExample example = { g_array_new (FALSE, FALSE, sizeof (gint32)), g_array_new (FALSE, FALSE, sizeof (float)) };
   gint32 token = 9;
 
   pr_example_add (&example, 7, 2);
@@ -99,7 +99,9 @@ START_TEST (examples_keep_tokens_and_flags_together)
   pr_example_add_text (&example, tokenizer, "ab", TRUE);
   pr_example_mark (&example, FALSE);
   ck_assert_uint_eq (example.tokens->len, 4);
-  ck_assert_mem_eq (example.loss->data, "\1\0\1\1", 4);
+  const float weights[] = { 2, 0, 1, 1 };
+
+  ck_assert_mem_eq (example.loss->data, weights, sizeof weights);
   ck_assert_int_eq (g_array_index (example.tokens, gint32, 1), 9);
   pr_example_clear (&example);
   ck_assert_uint_eq (example.tokens->len + example.loss->len, 0);

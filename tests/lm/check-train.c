@@ -287,7 +287,7 @@ START_TEST (validation_loss_is_the_mean)
   train (&run, &training, &params, lm);
   for (gsize i = 0; i < 13; i++)
     {
-      PrExample example = { g_array_new (FALSE, FALSE, sizeof (gint32)), g_array_new (FALSE, FALSE, 1) };
+      PrExample example = { g_array_new (FALSE, FALSE, sizeof (gint32)), g_array_new (FALSE, FALSE, sizeof (float)) };
       gint32 offsets[2];
       float log_probs[16];
 
@@ -334,7 +334,7 @@ breaking_example (gpointer ctx, guint epoch, gsize index, PrExample *example, GE
   if (!parrot_example (&breaker->parrot, epoch, index, example, error))
     return FALSE;
   if (breaker->how == BREAK_SILENT)
-    memset (example->loss->data, 0, example->loss->len);
+    memset (example->loss->data, 0, example->loss->len * sizeof (float));
   if (breaker->parrot.calls != breaker->when)
     return TRUE;
   if (breaker->how == BREAK_NAN)

@@ -25,7 +25,7 @@ static void
 setup (void)
 {
   example.tokens = g_array_new (FALSE, FALSE, sizeof (gint32));
-  example.loss = g_array_new (FALSE, FALSE, sizeof (guint8));
+  example.loss = g_array_new (FALSE, FALSE, sizeof (float));
 }
 
 static void
@@ -63,7 +63,7 @@ START_TEST (tokens_and_losses_stay)
         for (guint i = 0; i < example.tokens->len; i++)
           {
             gint32 token = g_array_index (example.tokens, gint32, i);
-            gboolean loss = g_array_index (example.loss, guint8, i);
+            gboolean loss = g_array_index (example.loss, float, i) != 0;
 
             if (token == PAUSE)
               {

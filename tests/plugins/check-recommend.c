@@ -147,7 +147,7 @@ expected (const char *dir, gint64 user, PrSplit split, gint64 beams, gint64 k, g
   g_autoptr (PrLm) lm = pr_lm_load (lm_dir, NULL);
   g_autoptr (PrSids) sids = pr_sids_load (sids_dir, NULL);
   g_autoptr (PrDataset) dataset = pr_dataset_load (dataset_dir, NULL);
-  g_autoptr (PrPrompter) prompter = pr_prompter_new (pr_lm_protocol (lm), pr_lm_tokenizer (lm), sids, NULL);
+  g_autoptr (PrPrompter) prompter = pr_prompter_new (pr_lm_protocol (lm), pr_lm_tokenizer (lm), sids, NULL, NULL);
   g_autoptr (PrTrie) trie = pr_trie_new (sids, prompter);
   g_autoptr (GArray) tokens = g_array_new (FALSE, FALSE, sizeof (gint32));
   g_autofree gint32 *leaves = g_new (gint32, beams);

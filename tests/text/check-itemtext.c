@@ -23,7 +23,7 @@ setup (void)
   sids = tiny_sids ();
   lm = tiny_lm (128, TRUE);
   example.tokens = g_array_new (FALSE, FALSE, sizeof (gint32));
-  example.loss = g_array_new (FALSE, FALSE, sizeof (guint8));
+  example.loss = g_array_new (FALSE, FALSE, sizeof (float));
 }
 
 static void
@@ -61,10 +61,10 @@ loss_from (void)
 {
   guint first = 0;
 
-  while (first < example.loss->len && !g_array_index (example.loss, guint8, first))
+  while (first < example.loss->len && g_array_index (example.loss, float, first) == 0)
     first++;
   for (guint i = first; i < example.loss->len; i++)
-    if (!g_array_index (example.loss, guint8, i))
+    if (g_array_index (example.loss, float, i) == 0)
       return -1;
   return (int)(example.loss->len - first);
 }

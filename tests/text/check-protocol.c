@@ -64,7 +64,7 @@ make (const char *prompt, const char *separator, gint64 history, PrThinking thin
 
   protocol->thinking = thinking;
   protocol->pauses = pauses;
-  PrPrompter *prompter = pr_prompter_new (protocol, tokenizer, sids, &error);
+  PrPrompter *prompter = pr_prompter_new (protocol, tokenizer, sids, NULL, &error);
 
   ck_assert_no_error (error);
   return prompter;
@@ -139,11 +139,11 @@ START_TEST (missing_tokens)
   g_autoptr (PrProtocol) protocol = pr_protocol_new ("{history}", "", 5);
   g_autoptr (GError) sid = NULL, order = NULL, pause = NULL, template = NULL;
 
-  ck_assert_ptr_null (pr_prompter_new (protocol, plain, sids, &sid));
+  ck_assert_ptr_null (pr_prompter_new (protocol, plain, sids, NULL, &sid));
   ck_assert_pr_error (sid, PR_ERROR_DATA, "<a_0>");
   ck_assert (
       pr_tokenizer_add (plain, (const char *const[]){ "<a_0>", "<a_2>", "<a_1>", "<b_0>", "<b_1>", NULL }, NULL));
-  ck_assert_ptr_null (pr_prompter_new (protocol, plain, sids, &order));
+  ck_assert_ptr_null (pr_prompter_new (protocol, plain, sids, NULL, &order));
   ck_assert_pr_error (order, PR_ERROR_DATA, "consecutive");
 
   g_autoptr (PrTokenizer) ordered = pr_tokenizer_train (documents, 261, NULL);
@@ -152,12 +152,12 @@ START_TEST (missing_tokens)
   ck_assert (pr_tokenizer_add (ordered, (const char *const *)names, NULL));
   protocol->thinking = PR_THINKING_PAUSE;
   protocol->pauses = 1;
-  ck_assert_ptr_null (pr_prompter_new (protocol, ordered, sids, &pause));
+  ck_assert_ptr_null (pr_prompter_new (protocol, ordered, sids, NULL, &pause));
   ck_assert_pr_error (pause, PR_ERROR_DATA, "<pause>");
 
   g_autoptr (PrProtocol) blank = pr_protocol_new ("no slot", "", 5);
 
-  ck_assert_ptr_null (pr_prompter_new (blank, ordered, sids, &template));
+  ck_assert_ptr_null (pr_prompter_new (blank, ordered, sids, NULL, &template));
   ck_assert_pr_error (template, PR_ERROR_MANIFEST, "{history}");
 }
 END_TEST

@@ -24,7 +24,7 @@ open_world (const gint64 *n, gsize n_users)
   lm = tiny_lm (64, TRUE);
   ck_assert (pr_lm_add_tokens (lm, (const char *const[]){ "<pause>", NULL }, PR_ROW_INIT_MEAN, 1, &error));
   example.tokens = g_array_new (FALSE, FALSE, sizeof (gint32));
-  example.loss = g_array_new (FALSE, FALSE, sizeof (guint8));
+  example.loss = g_array_new (FALSE, FALSE, sizeof (float));
 }
 
 static void
@@ -73,7 +73,7 @@ spell (void)
         g_string_append (text, names[token - THINK]);
       else
         g_string_append_c (text, (char)(token + '!'));
-      g_string_append (text, g_array_index (example.loss, guint8, i) ? "! " : " ");
+      g_string_append (text, g_array_index (example.loss, float, i) != 0 ? "! " : " ");
     }
   return g_string_free (g_steal_pointer (&text), FALSE);
 }
@@ -164,10 +164,10 @@ START_TEST (windows_cover_every_target_once)
             longest = MAX (longest, (gint64)example.tokens->len / 2);
             for (guint t = 0; t < example.tokens->len; t += 2, seen++)
               {
-                gboolean loss = g_array_index (example.loss, guint8, t);
+                gboolean loss = g_array_index (example.loss, float, t) != 0;
                 gint32 item = (gint32)((targets + 1) % 3), a = item == 2 ? A2 : A0;
 
-                ck_assert_int_eq (loss, g_array_index (example.loss, guint8, t + 1));
+                ck_assert_int_eq (loss, g_array_index (example.loss, float, t + 1) != 0);
                 if (!loss)
                   continue;
                 targets++; /* in order, without gaps: the item says so */
