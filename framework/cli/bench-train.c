@@ -92,7 +92,11 @@ static double
 train_chunk (Bench *b, gint first)
 {
   gint n = MIN (b->chunk_sequences, SEQUENCES - first);
-  PrChunk chunk = { b->tokens + first * LENGTH, b->offsets, (gsize)n, b->sources, b->targets, 0 };
+  PrChunk chunk = { .tokens = b->tokens + first * LENGTH,
+                    .offsets = b->offsets,
+                    .n_sequences = (gsize)n,
+                    .sources = b->sources,
+                    .targets = b->targets };
   PrBackward backward = { .scale = 1.0f / (SEQUENCES * (LENGTH - 1)), .first_row = (guint64)(first * LENGTH) };
 
   for (gint32 i = 0; i < n * LENGTH; i++)

@@ -193,6 +193,14 @@ cpu_gather_dot (gint64 rows, gint64 n, const gsize *first, const float *x, const
   pr_parallel ((gsize)((rows + DOT_TILE - 1) / DOT_TILE), gather_dot_tile, &g);
 }
 
+static void
+cpu_scale_rows (gint64 rows, gint64 n, const float *scales, float *x)
+{
+  for (gint64 r = 0; r < rows; r++)
+    for (gint64 i = 0; i < n; i++)
+      x[r * n + i] *= scales[r];
+}
+
 static PrBackend cpu = {
   .tile_rows = TILE_ROWS,
   .alloc = pr_cpu_alloc,
@@ -210,6 +218,7 @@ static PrBackend cpu = {
   .embedding_backward = cpu_embedding_backward,
   .scatter = cpu_scatter,
   .gather_dot = cpu_gather_dot,
+  .scale_rows = cpu_scale_rows,
   .adamw = cpu_adamw,
   .squared_norm = cpu_squared_norm,
 };

@@ -21,17 +21,20 @@ pr_checkpoint_fingerprint (const PrTrainer *trainer)
   const PrLmConfig *c = &trainer->lm->config;
   g_autofree char *weights = pr_sha256_bytes (trainer->lm->weights, (gsize)trainer->lm->layout->size * sizeof (float));
   g_autofree char *rows = t->rows != NULL ? pr_sha256_bytes (t->rows, t->n_rows * sizeof (gint32)) : g_strdup ("all");
+  g_autofree char *series = g_strjoinv (" ", t->series != NULL ? (char **)t->series : (char *[]){ NULL });
   g_autofree char *text = g_strdup_printf (
-      "pauserec-checkpoint/1 %s examples %" G_GSIZE_FORMAT " shuffle %d rows %s valid %" G_GSIZE_FORMAT " score %s\n"
+      "pauserec-checkpoint/2 %s examples %" G_GSIZE_FORMAT " shuffle %d rows %s valid %" G_GSIZE_FORMAT " score %s\n"
       "epochs %a max_steps %" G_GINT64_FORMAT " batch %" G_GINT64_FORMAT " lr %a schedule %d warmup %a min_lr %a\n"
       "wd %a beta1 %a beta2 %a eps %a clip %a dropout %a chunk %" G_GINT64_FORMAT " eval %" G_GINT64_FORMAT " best %d\n"
-      "seed %" G_GUINT64_FORMAT " model %d %d %d %d %d %d %d %d %d %a %a\nweights %s\n",
+      "seed %" G_GUINT64_FORMAT " model %d %d %d %d %d %d %d %d %d %a %a\nweights %s\n"
+      "state %" G_GSIZE_FORMAT " epochs %d rounds %d of %" G_GINT64_FORMAT " objective %d temperature %a series %s\n",
       t->name, t->n_examples, t->shuffle, rows, t->n_valid, t->score != NULL ? t->score_name : "none",  //
       p->epochs, (gint64)p->max_steps, (gint64)p->batch_size, p->lr, p->schedule, p->warmup, p->min_lr, //
       p->weight_decay, p->beta1, p->beta2, p->eps, p->clip, p->dropout, (gint64)p->chunk_tokens, (gint64)p->eval_every,
       p->keep_best, //
       trainer->seed, c->family, c->vocab, c->hidden, c->layers, c->heads, c->kv_heads, c->head_dim, c->ffn,
-      c->max_positions, c->rope_theta, c->rms_eps, weights);
+      c->max_positions, c->rope_theta, c->rms_eps, weights, t->state_bytes, t->begin_epoch != NULL,
+      t->make_round != NULL, (gint64)t->round_steps, t->objective != NULL, t->temperature, series);
 
   return pr_sha256_bytes (text, strlen (text));
 }
@@ -120,12 +123,14 @@ typedef struct
   const void *data;
 } Part;
 
-#define MAX_PARTS 6
+#define MAX_PARTS 7
 
 static gsize
 part_bytes (const Part *part)
 {
-  return (gsize)(part->rows * part->columns) * (part->dtype == PR_DTYPE_F64 ? sizeof (double) : sizeof (float));
+  gsize element = part->dtype == PR_DTYPE_F64 ? sizeof (double) : part->dtype == PR_DTYPE_U8 ? 1 : sizeof (float);
+
+  return (gsize)(part->rows * part->columns) * element;
 }
 
 /* In name order, as a reader meets them.  WEIGHTS: what moves. */
@@ -138,6 +143,8 @@ list_parts (const PrTrainer *trainer, const float *weights, Part ret_parts[MAX_P
     { "costs", PR_DTYPE_F64, 1, PR_N_COSTS, s->costs },
     { "m", PR_DTYPE_F32, 1, trainer->n_moving, s->m },
     { "points", PR_DTYPE_F64, s->points->len, 3, s->points->data },
+    { "state", PR_DTYPE_U8, trainer->training->state_bytes > 0, (gint64)trainer->training->state_bytes,
+      trainer->training->state },
     { "v", PR_DTYPE_F32, 1, trainer->n_moving, s->v },
     { "weights", PR_DTYPE_F32, 1, trainer->n_moving, weights },
   };
@@ -222,7 +229,8 @@ parts_of_file (const PrTensors *file, Part ret_parts[MAX_PARTS])
     {
       const PrTensor *tensor = pr_tensors_at (file, i);
 
-      if (tensor->n_dims != 2 || (tensor->dtype != PR_DTYPE_F32 && tensor->dtype != PR_DTYPE_F64))
+      if (tensor->n_dims != 2
+          || (tensor->dtype != PR_DTYPE_F32 && tensor->dtype != PR_DTYPE_F64 && tensor->dtype != PR_DTYPE_U8))
         return 0;
       ret_parts[i] = (Part){ tensor->name, tensor->dtype, tensor->dims[0], tensor->dims[1], tensor->data };
     }
@@ -272,6 +280,7 @@ take_parts (PrTrainer *trainer, const Part *parts, gsize n_parts)
         memcpy (strcmp (name, "best") == 0    ? (void *)s->best_weights
                 : strcmp (name, "costs") == 0 ? (void *)s->costs
                 : strcmp (name, "m") == 0     ? (void *)s->m
+                : strcmp (name, "state") == 0 ? (void *)trainer->training->state
                                               : (void *)s->v,
                 parts[i].data, part_bytes (&parts[i]));
     }

@@ -80,7 +80,7 @@ pr_plan_set_training (PrPlan *plan, const PrLmConfig *config, const PrTrainParam
   pr_plan_set_memory (plan, pr_lm_config_train_bytes (config, params->chunk_tokens));
   if (n_examples < 0)
     return;
-  steps = (double)pr_train_n_steps (params, (gsize)n_examples);
+  steps = (double)pr_train_n_steps (params, (gsize)n_examples, 1);
   pr_plan_set_flops (plan, 3.0 * steps * (double)params->batch_size * tokens
                                * (pr_lm_config_token_flops (config, tokens / 2) + head));
 }

@@ -138,8 +138,8 @@ add_next_tokens (PrChunk *chunk, GArray *sources, GArray *targets)
 }
 
 gboolean
-pr_lm_log_probs (PrLm *lm, const gint32 *tokens, const gint32 *offsets, gsize n_sequences, float *ret_log_probs,
-                 GError **error)
+pr_lm_log_probs (PrLm *lm, const gint32 *tokens, const gint32 *offsets, gsize n_sequences, double temperature,
+                 float *ret_log_probs, GError **error)
 {
   g_autoptr (GArray) sources = g_array_new (FALSE, FALSE, sizeof (gint32));
   g_autoptr (GArray) targets = g_array_new (FALSE, FALSE, sizeof (gint32));
@@ -153,7 +153,7 @@ pr_lm_log_probs (PrLm *lm, const gint32 *tokens, const gint32 *offsets, gsize n_
       add_next_tokens (&chunk, sources, targets);
       g_array_set_size (losses, (guint)chunk.n_targets);
       if (chunk.n_targets > 0)
-        pr_model_losses (walk.model, lm->weights, &chunk, (float *)(gpointer)losses->data);
+        pr_model_losses (walk.model, lm->weights, &chunk, temperature, (float *)(gpointer)losses->data);
       for (gsize s = 0; s < chunk.n_sequences; s++)
         ret_log_probs[walk.start + chunk.offsets[s]] = NAN;
       for (gsize t = 0; t < chunk.n_targets; t++)

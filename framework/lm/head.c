@@ -13,6 +13,34 @@ typedef struct
   gboolean d_norm;
 } Head;
 
+/* What targets [TARGET, TARGET + rows) add to the loss, and the factors of their gradients; FALSE if all are 1. */
+static gboolean
+weigh_rows (PrModel *m, gint64 target, gint64 rows, float *scales)
+{
+  const PrBackward *b = m->backward;
+  g_autofree float *host = g_new (float, 2 * rows);
+  float *losses = host, *factors = host + rows;
+
+  m->backend->download (losses, m->losses + target, (gsize)rows * sizeof (float));
+  for (gint64 r = 0; r < rows; r++)
+    {
+      double slope = 0;
+
+      factors[r] = m->chunk->loss_weights != NULL ? m->chunk->loss_weights[target + r] : 1.0f;
+      m->values[target + r] = (double)factors[r] * (double)losses[r];
+      if (b->objective == NULL)
+        continue;
+      m->values[target + r] =
+          b->objective (b->objective_ctx, m->chunk->first_target + (gsize)(target + r), -(double)losses[r], &slope);
+      /* The head's gradient is that of -log p at the temperature, whose logits are divided by it. */
+      factors[r] = (float)(-slope / m->temperature);
+    }
+  if (b->objective == NULL && m->chunk->loss_weights == NULL)
+    return FALSE;
+  m->backend->upload (scales, factors, (gsize)rows * sizeof (float));
+  return TRUE;
+}
+
 static void
 head_tile (gpointer ctx, gsize index, guint worker)
 {
@@ -24,15 +52,24 @@ head_tile (gpointer ctx, gsize index, guint worker)
   gint64 rows = MIN (m->head_tile, h->rows - at), target = h->first + at;
   float *x = m->head_x + at * n, *normed = m->head_normed + at * n, *d = m->head_d + at * n;
   float *logits = m->logits + at * vocab, scale = m->backward != NULL ? m->backward->scale : 0.0f;
+  float alpha = (float)(1 / m->temperature);
+  gboolean weighted;
 
   (void)worker;
   backend->embedding_forward (rows, n, m->sources + target, pr_model_top (m), x);
   backend->rmsnorm_forward (rows, n, x, norm, (float)m->config.rms_eps, normed, m->head_rstd + at);
-  backend->gemm (FALSE, TRUE, rows, vocab, n, 1, normed, n, embedding, n, 0, logits, vocab);
+  backend->gemm (FALSE, TRUE, rows, vocab, n, alpha, normed, n, embedding, n, 0, logits, vocab);
   backend->cross_entropy (rows, vocab, logits, vocab, m->targets + target, scale, m->losses + target);
   if (scale == 0)
     return;
+  weighted = weigh_rows (m, target, rows, m->head_scales + at);
   backend->gemm (FALSE, FALSE, rows, n, vocab, 1, logits, vocab, embedding, n, 0, d, n);
+  if (weighted)
+    {
+      /* The logits' rows stay as they are; both products with them take the factors from the other operand. */
+      backend->scale_rows (rows, n, m->head_scales + at, d);
+      backend->scale_rows (rows, n, m->head_scales + at, normed);
+    }
   if (h->d_norm)
     backend->zero (m->partial[0] + (gint64)index * m->n_partial, (gsize)n * sizeof (float));
   backend->rmsnorm_backward (rows, n, x, norm, m->head_rstd + at, d, NULL, d,

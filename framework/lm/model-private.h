@@ -39,7 +39,9 @@ struct PrModel
 
   /* Head: a group of head_rows targets at a time, in tiles of head_tile. */
   gint64 head_rows, head_tile;
-  float *head_x, *head_normed, *head_rstd, *head_d, *logits, *losses;
+  float *head_x, *head_normed, *head_rstd, *head_d, *head_scales, *logits, *losses;
+  double *values; /* host [max_rows]: what a target adds to the loss; training only */
+  double temperature;
 
   /* Backward. */
   float *dx[3]; /* gradients of layers' outputs, in turn: one is read by the weight gradients of the layer above */

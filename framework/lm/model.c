@@ -66,6 +66,7 @@ carve_head (PrModel *m, Carver *c)
   m->head_normed = carve (c, m->head_rows, m->config.hidden);
   m->head_d = carve (c, m->head_rows, m->config.hidden);
   m->head_rstd = carve (c, m->head_rows, 1);
+  m->head_scales = carve (c, m->head_rows, 1);
   m->logits = carve (c, m->head_rows, m->config.vocab);
   m->losses = carve (c, m->max_rows, 1);
 }
@@ -153,7 +154,8 @@ pr_model_new (const PrLmConfig *config, gint64 max_rows, gboolean training, GErr
   cos = g_try_new (float, table);
   sin = g_try_new (float, table);
   m->host = g_try_new (gint32, m->max_rows);
-  if (m->memory == NULL || cos == NULL || sin == NULL || m->host == NULL)
+  m->values = training ? g_try_new (double, m->max_rows) : NULL;
+  if (m->memory == NULL || cos == NULL || sin == NULL || m->host == NULL || (training && m->values == NULL))
     {
       g_set_error (error, PR_ERROR, PR_ERROR_IO,
                    "no memory for the activations of %" G_GINT64_FORMAT " tokens (%" G_GUINT64_FORMAT
@@ -183,6 +185,7 @@ pr_model_free (PrModel *m)
   g_free (m->layers);
   g_free (m->tiles);
   g_free (m->host);
+  g_free (m->values);
   g_free (m);
 }
 
@@ -315,9 +318,10 @@ pr_model_hidden (PrModel *m, const float *weights, const PrChunk *chunk, float *
 }
 
 void
-pr_model_losses (PrModel *m, const float *weights, const PrChunk *chunk, float *ret_losses)
+pr_model_losses (PrModel *m, const float *weights, const PrChunk *chunk, double temperature, float *ret_losses)
 {
   pr_model_start (m, weights, chunk, NULL);
+  m->temperature = temperature;
   pr_model_forward (m);
   pr_model_head (m, NULL, NULL);
   m->backend->download (ret_losses, m->losses, chunk->n_targets * sizeof (float));
@@ -326,16 +330,15 @@ pr_model_losses (PrModel *m, const float *weights, const PrChunk *chunk, float *
 double
 pr_model_train (PrModel *m, const float *weights, float *grads, const PrChunk *chunk, const PrBackward *backward)
 {
-  g_autofree float *losses = g_new (float, MAX (chunk->n_targets, 1));
   double sum = 0;
 
   g_return_val_if_fail (m->training, 0);
   pr_model_start (m, weights, chunk, backward);
+  m->temperature = backward->objective != NULL && backward->temperature > 0 ? backward->temperature : 1;
   pr_model_forward (m);
   pr_model_head (m, m->dx[0], grads);
   pr_model_backward (m, grads);
-  m->backend->download (losses, m->losses, chunk->n_targets * sizeof (float));
   for (gsize i = 0; i < chunk->n_targets; i++)
-    sum += losses[i];
+    sum += m->values[i];
   return sum;
 }

@@ -8,6 +8,8 @@
 
 #include "lm/layout.h"
 
+#include <pauserec/train.h>
+
 typedef struct
 {
   const gint32 *tokens;  /* [offsets[n_sequences]] */
@@ -16,6 +18,8 @@ typedef struct
   const gint32 *sources; /* [n_targets] row whose hidden state predicts; strictly increasing */
   const gint32 *targets; /* [n_targets] token predicted there */
   gsize n_targets;
+  const float *loss_weights; /* [n_targets]; NULL: all 1 */
+  gsize first_target;        /* number of the first target in the batch: for an objective */
 } PrChunk;
 
 typedef struct PrModel PrModel; /* workspace for one configuration and at most max_rows rows */
@@ -28,12 +32,16 @@ guint64 pr_model_bytes (const PrLmConfig *config, gint64 max_rows, gboolean trai
 
 /* Final normed hidden states of every row into ret_hidden [rows, hidden]. */
 void pr_model_hidden (PrModel *model, const float *weights, const PrChunk *chunk, float *ret_hidden);
-/* -log p of each target (natural log) into ret_losses [n_targets]. */
-void pr_model_losses (PrModel *model, const float *weights, const PrChunk *chunk, float *ret_losses);
+/* -log p of each target (natural log) into ret_losses [n_targets], p of softmax (logits / TEMPERATURE). */
+void pr_model_losses (PrModel *model, const float *weights, const PrChunk *chunk, double temperature,
+                      float *ret_losses);
 
 typedef struct
 {
-  float scale;          /* gradient of (scale x sum of the chunk's losses) is added */
+  float scale;               /* gradient of (scale x sum of the chunk's losses, each times its weight) is added */
+  PrObjectiveFunc objective; /* NULL: cross-entropy; otherwise the loss is the sum of its values */
+  gpointer objective_ctx;
+  double temperature;   /* of the objective; 0 counts as 1 */
   float dropout;        /* 0: none */
   guint64 dropout_seed; /* with (dropout_step, row counted from first_row): pure */
   guint64 dropout_step;
@@ -44,7 +52,8 @@ typedef struct
   gsize n_rows;
 } PrBackward;
 
-/* Forward and backward; adds to GRADS, returns the sum of the chunk's losses (double). */
+/* Forward and backward; adds to GRADS, returns the sum of the chunk's losses, each times its weight, or of its
+ * objective (double). */
 double pr_model_train (PrModel *model, const float *weights, float *grads, const PrChunk *chunk,
                        const PrBackward *backward);
 

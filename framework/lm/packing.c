@@ -5,6 +5,7 @@
 #include "lm/trainer.h"
 
 #define AT(array, i) g_array_index (array, gint32, i)
+#define WEIGHT(array, i) g_array_index (array, float, i)
 
 void
 pr_example_clear (PrExample *example)
@@ -49,6 +50,7 @@ pr_batch_new (void)
   batch->offsets = ints_new ();
   batch->sources = ints_new ();
   batch->targets = ints_new ();
+  batch->weights = g_array_new (FALSE, FALSE, sizeof (float));
   batch->ends = g_array_new (FALSE, FALSE, sizeof (guint));
   batch->chunk_offsets = ints_new ();
   batch->chunk_sources = ints_new ();
@@ -67,6 +69,7 @@ pr_batch_free (PrBatch *batch)
   g_array_unref (batch->offsets);
   g_array_unref (batch->sources);
   g_array_unref (batch->targets);
+  g_array_unref (batch->weights);
   g_array_unref (batch->ends);
   g_array_unref (batch->chunk_offsets);
   g_array_unref (batch->chunk_sources);
@@ -84,8 +87,11 @@ pr_batch_clear (PrBatch *batch)
   g_array_set_size (batch->offsets, 0);
   g_array_set_size (batch->sources, 0);
   g_array_set_size (batch->targets, 0);
+  g_array_set_size (batch->weights, 0);
   g_array_set_size (batch->ends, 0);
   g_array_append_val (batch->offsets, zero);
+  batch->weight_sum = 0;
+  batch->weighted = FALSE;
   batch->n_empty = 0;
   batch->next = 0;
 }
@@ -122,6 +128,10 @@ check_example (const PrExample *example, const PrLmConfig *config, guint epoch, 
     if (AT (example->tokens, i) < 0 || AT (example->tokens, i) >= config->vocab)
       return example_error (error, epoch, index, "has token id %d at position %u, outside the vocabulary of %d",
                             AT (example->tokens, i), i, config->vocab);
+  for (guint i = 0; i < example->loss->len; i++)
+    if (!(WEIGHT (example->loss, i) >= 0 && WEIGHT (example->loss, i) <= G_MAXFLOAT))
+      return example_error (error, epoch, index, "has loss weight %g at position %u; weights are 0 or more",
+                            (double)WEIGHT (example->loss, i), i);
   return TRUE;
 }
 
@@ -137,7 +147,7 @@ pr_batch_add (PrBatch *batch, const PrLmConfig *config, PrExampleFunc build, gpo
   if (!build (ctx, epoch, index, example, error) || !check_example (example, config, epoch, index, error))
     return FALSE;
   for (guint i = 1; i < example->tokens->len; i++)
-    if (g_array_index (example->loss, float, i) != 0)
+    if (WEIGHT (example->loss, i) != 0)
       last = i;
   if (last == 0)
     {
@@ -150,12 +160,15 @@ pr_batch_add (PrBatch *batch, const PrLmConfig *config, PrExampleFunc build, gpo
   /* The last target is only predicted, never read. */
   g_array_append_vals (batch->tokens, example->tokens->data, last);
   for (guint i = 1; i <= last; i++)
-    if (g_array_index (example->loss, float, i) != 0)
+    if (WEIGHT (example->loss, i) != 0)
       {
         gint32 source = start + (gint32)i - 1;
 
         g_array_append_val (batch->sources, source);
         g_array_append_val (batch->targets, AT (example->tokens, i));
+        g_array_append_val (batch->weights, WEIGHT (example->loss, i));
+        batch->weight_sum += (double)WEIGHT (example->loss, i);
+        batch->weighted |= WEIGHT (example->loss, i) != 1;
       }
   end = (gint32)batch->tokens->len;
   g_array_append_val (batch->offsets, end);
@@ -197,6 +210,8 @@ pr_batch_next_chunk (PrBatch *batch, gint64 chunk_tokens, PrChunk *ret_chunk, gi
     .sources = &AT (batch->chunk_sources, 0),
     .targets = &AT (batch->targets, target),
     .n_targets = batch->chunk_sources->len,
+    .loss_weights = batch->weighted ? &WEIGHT (batch->weights, target) : NULL,
+    .first_target = target,
   };
   *ret_first_row = start;
   return TRUE;

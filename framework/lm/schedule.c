@@ -59,10 +59,11 @@ pr_train_steps_per_epoch (const PrTrainParams *params, gsize n_examples)
 }
 
 guint64
-pr_train_n_steps (const PrTrainParams *params, gsize n_examples)
+pr_train_n_steps (const PrTrainParams *params, gsize n_examples, gint64 round_steps)
 {
   /* The small subtraction forgives products such as 0.1 x 30 that come out a hair above the whole number. */
-  double steps = ceil (params->epochs * (double)pr_train_steps_per_epoch (params, n_examples) - 1e-6);
+  double rounds = ceil (params->epochs * (double)pr_train_steps_per_epoch (params, n_examples) - 1e-6);
+  double steps = rounds * (double)MAX (round_steps, 1);
   guint64 n = steps >= 0x1p53 ? G_GUINT64_CONSTANT (1) << 53 : (guint64)MAX (steps, 0);
 
   return params->max_steps > 0 ? MIN (n, (guint64)params->max_steps) : n;

@@ -23,8 +23,10 @@ static void
 say_point (PrTrainer *trainer, const PrPoint *point)
 {
   const PrTraining *training = trainer->training;
-  PrSeries series = (PrSeries)point->series;
-  const char *name = series == PR_SERIES_VALID && training->score != NULL ? training->score_name : series_names[series];
+  gsize series = (gsize)point->series;
+  const char *name = series >= PR_N_SERIES                                  ? training->series[series - PR_N_SERIES]
+                     : series == PR_SERIES_VALID && training->score != NULL ? training->score_name
+                                                                            : series_names[series];
   g_autofree char *full =
       strcmp (training->name, "train") == 0 ? g_strdup (name) : g_strconcat (training->name, "_", name, NULL);
 
@@ -32,12 +34,19 @@ say_point (PrTrainer *trainer, const PrPoint *point)
 }
 
 void
-pr_trainer_point (PrTrainer *trainer, PrSeries series, guint64 step, double value)
+pr_trainer_point (PrTrainer *trainer, gsize series, guint64 step, double value)
 {
-  PrPoint point = { series, (double)step, value };
+  PrPoint point = { (double)series, (double)step, value };
 
   g_array_append_val (trainer->state.points, point);
   say_point (trainer, &point);
+}
+
+void
+pr_trainer_repeat_points (PrTrainer *trainer)
+{
+  for (guint i = 0; i < trainer->state.points->len; i++)
+    say_point (trainer, &g_array_index (trainer->state.points, PrPoint, i));
 }
 
 gboolean
@@ -60,6 +69,8 @@ trainer_clear (PrTrainer *trainer)
   free (trainer->state.best_weights);
   g_array_unref (trainer->state.points);
   g_array_unref (trainer->losses);
+  g_array_unref (trainer->picked);
+  g_free (trainer->mark.state);
   pr_model_free (trainer->model);
   pr_batch_free (trainer->batch);
   g_free (trainer->order);
@@ -74,11 +85,13 @@ check_training (const PrTrainer *trainer, GError **error)
   g_autoptr (GHashTable) seen = g_hash_table_new (g_direct_hash, g_direct_equal);
 
   if (!pr_record_name_ok (name) || training->example == NULL
-      || (training->score != NULL && training->score_name == NULL) || (training->rows != NULL && training->n_rows == 0))
+      || (training->score != NULL && training->score_name == NULL) || (training->rows != NULL && training->n_rows == 0)
+      || (training->state == NULL && training->state_bytes > 0) || training->round_steps < 0
+      || (training->round_steps > 1 && training->make_round == NULL))
     {
       g_set_error (error, PR_ERROR, PR_ERROR_PLUGIN,
-                   "training '%s' lacks something: it needs an identifier for a name, examples, a name for its score "
-                   "and at least one row",
+                   "training '%s' lacks something: it needs an identifier for a name, examples, a name for its score, "
+                   "at least one row, memory for its state, and make_round for rounds of several steps",
                    name);
       return FALSE;
     }
@@ -106,8 +119,9 @@ trainer_init (PrTrainer *trainer, GError **error)
   PrTrainState *state = &trainer->state;
   const char *what = "gradients and AdamW moments";
 
-  trainer->steps_per_epoch = pr_train_steps_per_epoch (trainer->params, training->n_examples);
-  trainer->total_steps = pr_train_n_steps (trainer->params, training->n_examples);
+  trainer->round_steps = (gsize)MAX (training->round_steps, 1);
+  trainer->steps_per_epoch = pr_train_steps_per_epoch (trainer->params, training->n_examples) * trainer->round_steps;
+  trainer->total_steps = pr_train_n_steps (trainer->params, training->n_examples, (gint64)trainer->round_steps);
   trainer->n_moving =
       training->rows != NULL ? (gint64)training->n_rows * trainer->lm->config.hidden : trainer->lm->layout->size;
   trainer->order_epoch = G_MAXUINT64;
@@ -122,34 +136,6 @@ trainer_init (PrTrainer *trainer, GError **error)
   return pr_trainer_reserve (trainer, trainer->params->chunk_tokens, error);
 }
 
-/* The examples of the coming step: which ones depends on the step alone. */
-static gboolean
-build_batch (PrTrainer *trainer, GError **error)
-{
-  const PrTraining *training = trainer->training;
-  guint64 epoch = trainer->state.step / trainer->steps_per_epoch;
-  guint64 first = trainer->state.step % trainer->steps_per_epoch * (guint64)trainer->params->batch_size;
-  guint64 end = MIN (first + (guint64)trainer->params->batch_size, training->n_examples);
-
-  if (training->shuffle && trainer->order_epoch != epoch)
-    {
-      g_autofree char *stream = g_strconcat ("train-order:", training->name, NULL);
-
-      g_free (trainer->order);
-      trainer->order = pr_rng_permutation (pr_rng_new (trainer->seed, stream), epoch, (guint32)training->n_examples);
-      trainer->order_epoch = epoch;
-    }
-  pr_batch_clear (trainer->batch);
-  for (guint64 i = first; i < end; i++)
-    if (!pr_batch_add (trainer->batch, &trainer->lm->config, training->example, training->ctx, (guint)epoch,
-                       trainer->order != NULL ? trainer->order[i] : i, error))
-      {
-        g_prefix_error (error, "training '%s': ", trainer->training->name);
-        return FALSE;
-      }
-  return TRUE;
-}
-
 /* Sums the gradient over the batch's chunks; gives the mean loss. */
 static gboolean
 run_chunks (PrTrainer *trainer, double *ret_loss, GError **error)
@@ -157,7 +143,10 @@ run_chunks (PrTrainer *trainer, double *ret_loss, GError **error)
   const PrTraining *training = trainer->training;
   g_autofree char *stream = g_strconcat ("dropout:", training->name, NULL);
   PrBackward backward = {
-    .scale = (float)(1.0 / trainer->batch->targets->len),
+    .scale = training->objective != NULL ? 1.0f : (float)(1.0 / trainer->batch->weight_sum),
+    .objective = training->objective,
+    .objective_ctx = training->ctx,
+    .temperature = training->temperature,
     .dropout = (float)trainer->params->dropout,
     .dropout_seed = pr_rng_u64 (pr_rng_new (trainer->seed, stream), 0, 0),
     .dropout_step = trainer->state.step,
@@ -177,7 +166,7 @@ run_chunks (PrTrainer *trainer, double *ret_loss, GError **error)
       backward.first_row = (guint64)first_row;
       sum += pr_model_train (trainer->model, trainer->lm->weights, trainer->grads, &chunk, &backward);
     }
-  *ret_loss = sum / trainer->batch->targets->len;
+  *ret_loss = training->objective != NULL ? sum : sum / trainer->batch->weight_sum;
   return TRUE;
 }
 
@@ -213,7 +202,7 @@ train_step (PrTrainer *trainer, GError **error)
   double clip = trainer->params->clip, loss, norm;
   g_autofree char *status = NULL;
 
-  if (!build_batch (trainer, error))
+  if (!pr_trainer_begin_step (trainer, error) || !pr_trainer_build_batch (trainer, error))
     return FALSE;
   if (trainer->batch->ends->len > 0)
     {
@@ -236,7 +225,18 @@ train_step (PrTrainer *trainer, GError **error)
   state->n_empty += trainer->batch->n_empty;
   state->n_seen += trainer->batch->ends->len;
   state->step++;
+  trainer->mark.set = FALSE;
   return TRUE;
+}
+
+static gboolean
+checkpoint_due (const PrTrainer *trainer, gboolean last)
+{
+  guint64 every = (guint64)trainer->params->checkpoint_steps, step = trainer->state.step;
+
+  if (every == 0 || (!last && !pr_trainer_between_rounds (trainer)))
+    return FALSE;
+  return step / every > (step - MIN (step, trainer->round_steps)) / every || (last && step > every);
 }
 
 /* What is due after a step: the end of an epoch, a validation, a checkpoint. */
@@ -251,7 +251,8 @@ after_step (PrTrainer *trainer, GError **error)
 
   if (epoch_ends || last)
     {
-      if (state->n_seen == 0)
+      /* A model that makes its own examples may find that none of them teaches it anything. */
+      if (state->n_seen == 0 && trainer->training->make_round == NULL)
         {
           g_set_error (error, PR_ERROR, PR_ERROR_DATA,
                        "training '%s': none of the %" G_GSIZE_FORMAT " training examples has a position with loss",
@@ -265,9 +266,7 @@ after_step (PrTrainer *trainer, GError **error)
   if (pr_trainer_validates (trainer) && (last || (epoch_ends && epochs % (guint64)params->eval_every == 0))
       && !pr_trainer_validate (trainer, error))
     return FALSE;
-  if (params->checkpoint_steps > 0
-      && (state->step % (guint64)params->checkpoint_steps == 0
-          || (last && state->step > (guint64)params->checkpoint_steps)))
+  if (checkpoint_due (trainer, last))
     return pr_checkpoint_save (trainer, error);
   return TRUE;
 }
@@ -296,11 +295,14 @@ check_weights (const PrTrainer *trainer, GError **error)
 /* Until a step's update nothing of the state has changed: whoever interrupts need not lose the steps since the last
  * checkpoint.  If this cannot be written, the one before it serves. */
 static void
-keep_if_cancelled (const PrTrainer *trainer, const GError *failure)
+keep_if_cancelled (PrTrainer *trainer, const GError *failure)
 {
   if (g_error_matches (failure, PR_ERROR, PR_ERROR_CANCELLED) && trainer->params->checkpoint_steps > 0
-      && trainer->state.step > 0)
-    pr_checkpoint_save (trainer, NULL);
+      && trainer->state.step > 0 && pr_trainer_between_rounds (trainer))
+    {
+      pr_trainer_forget_hooks (trainer);
+      pr_checkpoint_save (trainer, NULL);
+    }
 }
 
 static gboolean
@@ -310,8 +312,7 @@ train_loop (PrTrainer *trainer, GError **error)
   GError *failure = NULL;
 
   if (pr_checkpoint_load (trainer))
-    for (guint i = 0; i < state->points->len; i++)
-      say_point (trainer, &g_array_index (state->points, PrPoint, i));
+    pr_trainer_repeat_points (trainer);
   while (state->step < trainer->total_steps)
     {
       if (!pr_run_step (trainer->run, state->step, trainer->total_steps, &failure) || !train_step (trainer, &failure))
@@ -345,6 +346,7 @@ pr_train (PrRun *run, PrLm *lm, const PrTraining *training, const PrTrainParams 
     return FALSE;
   trainer.batch = pr_batch_new ();
   trainer.losses = g_array_new (FALSE, FALSE, sizeof (float));
+  trainer.picked = g_array_new (FALSE, FALSE, sizeof (guint32));
   trainer.state.points = g_array_new (FALSE, FALSE, sizeof (PrPoint));
   ok = trainer_init (&trainer, error) && train_loop (&trainer, error);
   trainer_clear (&trainer);

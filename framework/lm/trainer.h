@@ -16,8 +16,11 @@ typedef struct
   GArray *offsets; /* gint32 [examples + 1] */
   GArray *sources; /* gint32 [targets]: row that predicts, counted in the batch */
   GArray *targets; /* gint32 [targets] */
-  GArray *ends;    /* guint [examples]: targets up to and with this example */
-  guint64 n_empty; /* examples without a loss position, which were left out */
+  GArray *weights; /* float [targets] */
+  double weight_sum;
+  gboolean weighted; /* some weight is not 1 */
+  GArray *ends;      /* guint [examples]: targets up to and with this example */
+  guint64 n_empty;   /* examples without a loss position, which were left out */
   PrExample example;
 
   guint next;                            /* first example of the next chunk */
@@ -53,7 +56,7 @@ typedef enum
   PR_SERIES_GRAD_NORM,
   PR_SERIES_VALID, /* valid_loss or the score's name */
   PR_SERIES_EMPTY,
-  PR_N_SERIES
+  PR_N_SERIES /* those of PrTraining.series follow */
 } PrSeries;
 
 /* What was said to the run, so that a resumed training can say it again.  Numbers of one type: a row of a tensor. */
@@ -76,7 +79,15 @@ typedef struct
   float *best_weights; /* [n_moving]; NULL unless the best weights are kept */
 } PrTrainState;
 
-typedef struct
+typedef struct PrTrainer PrTrainer;
+
+struct PrTrainLog
+{
+  PrTrainer *trainer;
+  guint64 step; /* of the points that come */
+};
+
+struct PrTrainer
 {
   PrRun *run;
   PrLm *lm;
@@ -92,13 +103,26 @@ typedef struct
   PrBatch *batch;
   guint32 *order; /* of the epoch; NULL unless shuffled */
   guint64 order_epoch;
+  gsize round_steps, round_examples; /* updates of a round, examples that it made */
+  GArray *picked;                    /* guint32: what the round was made from */
+  PrTrainLog log;
+  /* What hooks may have changed since the coming step began: undone if the user interrupts before its update. */
+  struct
+  {
+    gboolean set;
+    guint n_points;
+    double costs[PR_N_COSTS];
+    guint8 *state; /* [state_bytes] */
+  } mark;
   GArray *losses;    /* float: of a validation chunk */
   char *fingerprint; /* SHA-256 of all that the result depends on */
   PrTrainState state;
-} PrTrainer;
+};
 
 /* Say a point of a curve to the run and remember it. */
-void pr_trainer_point (PrTrainer *trainer, PrSeries series, guint64 step, double value);
+void pr_trainer_point (PrTrainer *trainer, gsize series, guint64 step, double value);
+/* Say all points again that a checkpoint brought. */
+void pr_trainer_repeat_points (PrTrainer *trainer);
 /* A workspace of at least ROWS rows. */
 gboolean pr_trainer_reserve (PrTrainer *trainer, gint64 rows, GError **error);
 
@@ -109,6 +133,17 @@ void pr_trainer_scatter (PrTrainer *trainer, const float *values);
 double pr_trainer_grad_norm (const PrTrainer *trainer);
 /* AdamW with gradients times GRAD_SCALE; state.step is the number of updates before this one. */
 void pr_trainer_update (PrTrainer *trainer, double lr, double grad_scale);
+
+/* round.c: hooks.  Points of the log now belong to update STEP. */
+void pr_trainer_log_at (PrTrainer *trainer, guint64 step);
+/* Undo what hooks said and decided before an update that did not come. */
+void pr_trainer_forget_hooks (PrTrainer *trainer);
+/* begin_epoch and make_round where they are due before the coming update. */
+gboolean pr_trainer_begin_step (PrTrainer *trainer, GError **error);
+/* The examples of the coming update into the batch. */
+gboolean pr_trainer_build_batch (PrTrainer *trainer, GError **error);
+/* Between rounds, where nothing but the state has to be kept. */
+gboolean pr_trainer_between_rounds (const PrTrainer *trainer);
 
 /* Validation as TRAINING asks; keeps the best weights.  No-op where there is none. */
 gboolean pr_trainer_validates (const PrTrainer *trainer);

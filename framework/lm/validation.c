@@ -15,7 +15,7 @@ pr_trainer_validates (const PrTrainer *trainer)
 
 /* Adds the losses of the collected examples and forgets the examples. */
 static gboolean
-add_losses (PrTrainer *trainer, double *sum, guint64 *n_targets, GError **error)
+add_losses (PrTrainer *trainer, double *sum, double *weights, GError **error)
 {
   PrBatch *batch = trainer->batch;
   PrChunk chunk;
@@ -29,10 +29,14 @@ add_losses (PrTrainer *trainer, double *sum, guint64 *n_targets, GError **error)
           || !pr_run_step (trainer->run, trainer->state.step, trainer->total_steps, error))
         return FALSE;
       g_array_set_size (trainer->losses, (guint)chunk.n_targets);
-      pr_model_losses (trainer->model, trainer->lm->weights, &chunk, &g_array_index (trainer->losses, float, 0));
+      pr_model_losses (trainer->model, trainer->lm->weights, &chunk, 1, &g_array_index (trainer->losses, float, 0));
       for (gsize t = 0; t < chunk.n_targets; t++)
-        *sum += (double)g_array_index (trainer->losses, float, t);
-      *n_targets += chunk.n_targets;
+        {
+          double weight = chunk.loss_weights != NULL ? (double)chunk.loss_weights[t] : 1;
+
+          *sum += weight * (double)g_array_index (trainer->losses, float, t);
+          *weights += weight;
+        }
     }
   pr_batch_clear (batch);
   return TRUE;
@@ -42,8 +46,7 @@ static gboolean
 mean_loss (PrTrainer *trainer, double *ret_loss, GError **error)
 {
   const PrTraining *training = trainer->training;
-  double sum = 0;
-  guint64 n_targets = 0;
+  double sum = 0, weights = 0;
 
   pr_batch_clear (trainer->batch);
   for (gsize i = 0; i < training->n_valid; i++)
@@ -54,19 +57,19 @@ mean_loss (PrTrainer *trainer, double *ret_loss, GError **error)
           return FALSE;
         }
       if (pr_batch_rows (trainer->batch) >= trainer->params->chunk_tokens
-          && !add_losses (trainer, &sum, &n_targets, error))
+          && !add_losses (trainer, &sum, &weights, error))
         return FALSE;
     }
-  if (!add_losses (trainer, &sum, &n_targets, error))
+  if (!add_losses (trainer, &sum, &weights, error))
     return FALSE;
-  if (n_targets == 0)
+  if (weights == 0)
     {
       g_set_error (error, PR_ERROR, PR_ERROR_DATA,
                    "training '%s': none of the %" G_GSIZE_FORMAT " validation examples has a position with loss",
                    trainer->training->name, training->n_valid);
       return FALSE;
     }
-  *ret_loss = sum / (double)n_targets;
+  *ret_loss = sum / weights;
   return TRUE;
 }
 
@@ -78,7 +81,9 @@ pr_trainer_validate (PrTrainer *trainer, GError **error)
   gboolean is_score = training->score != NULL;
   double value = 0;
 
-  if (is_score ? !training->score (training->ctx, trainer->lm, &value, error) : !mean_loss (trainer, &value, error))
+  pr_trainer_log_at (trainer, state->step);
+  if (is_score ? !training->score (training->ctx, trainer->lm, &trainer->log, &value, error)
+               : !mean_loss (trainer, &value, error))
     return FALSE;
   if (!isfinite (value))
     {

@@ -134,6 +134,9 @@ struct PrBackend
   void (*gather_dot) (gint64 rows, gint64 n, const gsize *first, const float *x, const gint32 *index,
                       const float *table, float *y);
 
+  /* x [rows, n] times scales [rows], row by row. */
+  void (*scale_rows) (gint64 rows, gint64 n, const float *scales, float *x);
+
   /* losses [rows] = log sum exp(logits) - logits[target].  scale != 0: logits [rows, n] become scale x gradient. */
   void (*cross_entropy) (gint64 rows, gint64 n, float *logits, gint64 stride, const gint32 *targets, float scale,
                          float *losses);

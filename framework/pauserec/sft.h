@@ -76,7 +76,7 @@ gsize pr_sft_n_valid (const PrSft *sft);
 gboolean pr_sft_example (gpointer ctx, guint epoch, gsize index, PrExample *example, GError **error);
 gboolean pr_sft_valid_example (gpointer ctx, guint epoch, gsize index, PrExample *example, GError **error);
 /* Mean NDCG@10 over the sampled users, by beam search over the catalogue with the weights of LM. */
-gboolean pr_sft_valid_ndcg (gpointer ctx, PrLm *lm, double *ret_score, GError **error);
+gboolean pr_sft_valid_ndcg (gpointer ctx, PrLm *lm, PrTrainLog *log, double *ret_score, GError **error);
 
 /* Fill the parts of TRAINING that say where examples come from and what is validated. */
 void pr_sft_describe (PrSft *sft, PrTraining *training);

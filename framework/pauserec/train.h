@@ -3,8 +3,9 @@
  * A stage says where examples come from and what may move; the loop, packing, AdamW, schedules,
  * clipping, dropout, checkpoints, validation, NaN detection, curves and cost are here.
  *
- * Loss: mean cross-entropy over all positions with loss in the batch (summed over the batch's examples,
- * divided by their number), so the same batch gives the same gradient however it is cut into chunks.
+ * Loss: weighted mean cross-entropy over all positions with loss in the batch (weights times losses summed over the
+ * batch's examples, divided by the sum of the weights), so the same batch gives the same gradient however it is cut into
+ * chunks; or an objective of the stage's own.
  * Tokens after an example's last position with loss cannot change anything and are left out, of the cost too.
  * An epoch is every example once; its last batch may be smaller.
  * Batches are processed in chunks of at most chunk_tokens tokens of whole examples, always in order: memory
@@ -85,6 +86,22 @@ extern const char *const pr_schedule_names[];
   PR_PARAM_INT_AT (type, "eval_every", train.eval_every, 0, 100000, 1, "Epochs between validations; 0: never."),              \
   PR_PARAM_BOOL_AT (type, "keep_best", train.keep_best, true, "Return the weights with the best validation value, not the last.")
 
+/* What a stage's hooks may tell while a training is under way.  It is kept in checkpoints and told again by a resumed
+ * training, unlike what is said to the run directly: so hooks must say nothing to the run. */
+typedef struct PrTrainLog PrTrainLog;
+/* A point of the curve that PrTraining.series names at SERIES; its step is that of the update that the hook precedes or,
+ * in a score, follows. */
+void pr_train_log_point (PrTrainLog *log, gsize series, double value);
+void pr_train_log_cost (PrTrainLog *log, PrCost cost, double amount);
+/* As pr_run_step(): for hooks that take long. */
+gboolean pr_train_log_tick (PrTrainLog *log, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* An objective of the stage's own, a sum over positions with loss: what position TARGET adds when its token has the log
+ * probability LOG_PROB, and its slope, the derivative by LOG_PROB.  Positions are numbered over the examples of the batch,
+ * in order.  Called once a position and update from any thread; the loss flags' values do not count.  A result that is not finite ends the
+ * training with a NUMERIC error. */
+typedef double (*PrObjectiveFunc) (gpointer ctx, gsize target, double log_prob, double *ret_slope);
+
 typedef struct
 {
   const char *name; /* "train": curves are "loss", "lr", ...; any other identifier stands before them: "warm_loss" */
@@ -103,8 +120,25 @@ typedef struct
   PrExampleFunc valid_example;
   /* ... or a score of the stage's own, higher is better; called between epochs, and not again after a resumption: so it
    * must not record anything with the run.  Both NULL: none, last weights are returned. */
-  gboolean (*score) (gpointer ctx, PrLm *lm, double *ret_score, GError **error);
+  gboolean (*score) (gpointer ctx, PrLm *lm, PrTrainLog *log, double *ret_score, GError **error);
   const char *score_name; /* series of the curve, "ndcg_10" */
+
+  /* Hooks, all optional, with the weights of the moment; they must be pure functions of those, ctx, `state` and their
+   * arguments: then a resumed training gives the same bytes.
+   * Before the first update of every epoch.  What it decides belongs into `state`, which checkpoints keep. */
+  gboolean (*begin_epoch) (gpointer ctx, PrLm *lm, guint epoch, PrTrainLog *log, GError **error);
+  guint8 *state; /* [state_bytes] of the stage's; NULL: none */
+  gsize state_bytes;
+  /* The model makes its own examples (reinforcement learning): before the first of every `round_steps` updates, PICKED
+   * [n_picked] are the next indices below n_examples in the epoch's order; from them it makes *RET_N examples (may be 0),
+   * and `example` is then asked for the numbers below *RET_N instead, at every update of the round.  An epoch is as many
+   * rounds as there are batches.  Checkpoints are taken between rounds. */
+  gboolean (*make_round) (gpointer ctx, PrLm *lm, guint64 round, const guint32 *picked, gsize n_picked, PrTrainLog *log,
+                          gsize *ret_n, GError **error);
+  gint64 round_steps; /* 0 counts as 1 */
+  PrObjectiveFunc objective;
+  double temperature;        /* log probabilities of the objective are those of logits / temperature; 0 counts as 1 */
+  const char *const *series; /* names of further curves, NULL-terminated; NULL: none */
 } PrTraining;
 
 /* Train LM in place.  Learning rate of step s (from 0) of S with w = round(warmup x S): lr (s + 1) / (w + 1) up to w,
@@ -125,8 +159,8 @@ typedef struct
 gboolean pr_train (PrRun *run, PrLm *lm, const PrTraining *training, const PrTrainParams *params, guint64 seed,
                    GError **error);
 
-/* Optimizer steps that PARAMS give for N_EXAMPLES: for plan(). */
-guint64 pr_train_n_steps (const PrTrainParams *params, gsize n_examples);
+/* Optimizer steps that PARAMS give for N_EXAMPLES with ROUND_STEPS (0 counts as 1) updates a batch: for plan(). */
+guint64 pr_train_n_steps (const PrTrainParams *params, gsize n_examples, gint64 round_steps);
 gboolean pr_train_params_check (const PrTrainParams *params, GError **error); /* for validate() */
 
 G_END_DECLS

@@ -265,11 +265,12 @@ score_users (PrSft *sft, PrLm *lm, gsize from, gsize to, double *sum, GError **e
 }
 
 gboolean
-pr_sft_valid_ndcg (gpointer ctx, PrLm *lm, double *ret_score, GError **error)
+pr_sft_valid_ndcg (gpointer ctx, PrLm *lm, PrTrainLog *log, double *ret_score, GError **error)
 {
   PrSft *sft = ctx;
   double sum = 0;
 
+  (void)log;
   if (sft->trie == NULL)
     sft->trie = pr_trie_new (sft->sids, sft->prompter);
   for (gsize from = 0; from < sft->valid->len; from += USERS_A_CALL)

@@ -64,7 +64,9 @@ case_new (const PrLmConfig *config, const gint32 *lengths)
     k.offsets[s + 1] = k.offsets[s] + lengths[s];
   for (gint32 i = 0; i < rows; i++)
     k.tokens[i] = (gint32)pr_rng_below (rng, 1, (guint64)i, (guint64)config->vocab);
-  k.chunk = (PrChunk){ k.tokens, k.offsets, n, k.sources, k.targets, 0 };
+  k.chunk = (PrChunk){
+    .tokens = k.tokens, .offsets = k.offsets, .n_sequences = n, .sources = k.sources, .targets = k.targets
+  };
   for (gint32 i = 0; i < rows; i++)
     if (i % 3 != 1)
       {
@@ -98,7 +100,7 @@ check_values (const PrLmConfig *config, const gint32 *lengths)
 
   ck_assert_no_error (error);
   ref_losses (config, k.layout, k.exact, &k.chunk, NULL, ref, ref_hidden);
-  pr_model_losses (model, k.weights, &k.chunk, losses);
+  pr_model_losses (model, k.weights, &k.chunk, 1, losses);
   pr_model_hidden (model, k.weights, &k.chunk, hidden);
   for (gsize i = 0; i < k.chunk.n_targets; i++)
     ck_assert_double_eq_tol (losses[i], ref[i], VALUE_TOLERANCE * 10);
@@ -159,9 +161,10 @@ largest (const float *x, gint64 n)
 
 /* Some elements of every tensor. */
 static void
-check_gradients (const PrLmConfig *config, const gint32 *lengths, PrBackward b)
+check_case_gradients (Case *k_, PrBackward b)
 {
-  Case k = case_new (config, lengths);
+  Case k = *k_;
+  const PrLmConfig *config = &k.config;
   g_autofree float *grads = g_new0 (float, k.layout->size);
   g_autofree double *losses = g_new (double, k.chunk.n_targets);
   g_autoptr (GError) error = NULL;
@@ -189,6 +192,14 @@ check_gradients (const PrLmConfig *config, const gint32 *lengths, PrBackward b)
                          tensor->name, grads[i], expected, max);
         }
     }
+}
+
+static void
+check_gradients (const PrLmConfig *config, const gint32 *lengths, PrBackward b)
+{
+  Case k = case_new (config, lengths);
+
+  check_case_gradients (&k, b);
   case_clear (&k);
 }
 
@@ -209,6 +220,44 @@ START_TEST (gradients_are_slopes_with_dropout)
   check_gradients (
       &tiny, lengths,
       (PrBackward){ .scale = 1, .dropout = 0.3f, .dropout_seed = 5, .dropout_step = 3, .first_row = 1000 });
+}
+END_TEST
+
+START_TEST (gradients_are_slopes_with_weights)
+{
+  const gint32 lengths[] = { 6, 7, 0 };
+  Case k = case_new (&tiny, lengths);
+  g_autofree float *weights = g_new (float, k.chunk.n_targets);
+
+  for (gsize i = 0; i < k.chunk.n_targets; i++)
+    weights[i] = i % 4 == 3 ? 1 : 0.25f * (float)(i + 1);
+  k.chunk.loss_weights = weights;
+  check_case_gradients (&k, (PrBackward){ .scale = 0.5f });
+  case_clear (&k);
+}
+END_TEST
+
+/* Neither linear nor the same at every position. */
+static double
+odd_objective (gpointer ctx, gsize target, double log_prob, double *ret_slope)
+{
+  double a = *(const double *)ctx * ((double)(target % 5) - 1.5);
+
+  *ret_slope = a + 0.2 * log_prob;
+  return a * log_prob + 0.1 * log_prob * log_prob;
+}
+
+START_TEST (gradients_are_slopes_of_an_objective)
+{
+  const gint32 lengths[] = { 5, 9, 0 };
+  Case k = case_new (&tiny, lengths);
+  double factor = 2;
+
+  k.chunk.first_target = 3;
+  check_case_gradients (&k, (PrBackward){ .scale = 1, .objective = odd_objective, .objective_ctx = &factor });
+  check_case_gradients (
+      &k, (PrBackward){ .scale = 1, .objective = odd_objective, .objective_ctx = &factor, .temperature = 0.6 });
+  case_clear (&k);
 }
 END_TEST
 
@@ -351,6 +400,8 @@ main (void)
   tcase_add_test (tc, values_agree_beyond_one_tile);
   tcase_add_test (tc, gradients_are_slopes_in_every_family);
   tcase_add_test (tc, gradients_are_slopes_with_dropout);
+  tcase_add_test (tc, gradients_are_slopes_with_weights);
+  tcase_add_test (tc, gradients_are_slopes_of_an_objective);
   tcase_add_test (tc, gradients_are_slopes_for_every_grouping);
   tcase_add_test (tc, listed_rows_get_their_full_gradient);
   tcase_add_test (tc, chunks_add_up);

@@ -12,20 +12,20 @@ START_TEST (steps_of_epochs)
 
   params.batch_size = 4;
   params.epochs = 3;
-  ck_assert_uint_eq (pr_train_n_steps (&params, 10), 9); /* 4 + 4 + 2 examples an epoch */
+  ck_assert_uint_eq (pr_train_n_steps (&params, 10, 0), 9); /* 4 + 4 + 2 examples an epoch */
   params.epochs = 0.5;
-  ck_assert_uint_eq (pr_train_n_steps (&params, 10), 2);
+  ck_assert_uint_eq (pr_train_n_steps (&params, 10, 0), 2);
   params.epochs = 0.1 * 3; /* a hair above .3 */
-  ck_assert_uint_eq (pr_train_n_steps (&params, 400), 30);
+  ck_assert_uint_eq (pr_train_n_steps (&params, 400, 0), 30);
   params.epochs = 3;
   params.max_steps = 5;
-  ck_assert_uint_eq (pr_train_n_steps (&params, 10), 5);
+  ck_assert_uint_eq (pr_train_n_steps (&params, 10, 0), 5);
   params.max_steps = 50;
-  ck_assert_uint_eq (pr_train_n_steps (&params, 10), 9);
-  ck_assert_uint_eq (pr_train_n_steps (&params, 0), 0);
+  ck_assert_uint_eq (pr_train_n_steps (&params, 10, 0), 9);
+  ck_assert_uint_eq (pr_train_n_steps (&params, 0, 0), 0);
   params.max_steps = 0;
   params.epochs = 1e9;
-  ck_assert_uint_eq (pr_train_n_steps (&params, G_MAXSIZE), G_GUINT64_CONSTANT (1) << 53);
+  ck_assert_uint_eq (pr_train_n_steps (&params, G_MAXSIZE, 0), G_GUINT64_CONSTANT (1) << 53);
 }
 END_TEST
 

@@ -154,14 +154,14 @@ ref_layer (const Reference *r, gint32 l, double *x)
     x[i] += branch[i];
 }
 
-/* Losses of CHUNK's targets; returns their sum.  ret_hidden [rows, hidden] after the final norm, may be NULL. */
+/* Losses of CHUNK's targets; returns their weighted sum, or that of the objective.  ret_hidden [rows, hidden] after the final norm, may be NULL. */
 static inline double
 ref_losses (const PrLmConfig *c, const PrLmLayout *layout, const double *w, const PrChunk *chunk,
             const PrBackward *backward, double *ret_losses, double *ret_hidden)
 {
   gint64 hidden = c->hidden, rows = chunk->offsets[chunk->n_sequences];
   g_autofree double *x = g_new (double, rows *hidden), *logits = g_new (double, c->vocab);
-  double total = 0;
+  double total = 0, temperature = backward != NULL && backward->temperature > 0 ? backward->temperature : 1;
 
   for (gsize s = 0; s < chunk->n_sequences; s++)
     {
@@ -179,13 +179,16 @@ ref_losses (const PrLmConfig *c, const PrLmLayout *layout, const double *w, cons
     }
   for (gsize i = 0; i < chunk->n_targets; i++)
     {
-      double sum = 0;
+      double sum = 0, slope;
 
       ref_linear (hidden, c->vocab, w + layout->embedding, NULL, x + chunk->sources[i] * hidden, logits);
       for (gint32 v = 0; v < c->vocab; v++)
-        sum += exp (logits[v]);
-      ret_losses[i] = log (sum) - logits[chunk->targets[i]];
-      total += ret_losses[i];
+        sum += exp (logits[v] / temperature);
+      ret_losses[i] = log (sum) - logits[chunk->targets[i]] / temperature;
+      if (backward != NULL && backward->objective != NULL)
+        total += backward->objective (backward->objective_ctx, chunk->first_target + i, -ret_losses[i], &slope);
+      else
+        total += (chunk->loss_weights != NULL ? (double)chunk->loss_weights[i] : 1) * ret_losses[i];
     }
   if (ret_hidden != NULL)
     memcpy (ret_hidden, x, sizeof (double) * (gsize)(rows * hidden));

@@ -208,11 +208,11 @@ START_TEST (validation_by_ndcg)
   double score = -1, again = -1;
   GError *error = NULL;
 
-  ck_assert_msg (pr_sft_valid_ndcg (sft, lm, &score, &error), "%s", error ? error->message : "");
+  ck_assert_msg (pr_sft_valid_ndcg (sft, lm, NULL, &score, &error), "%s", error ? error->message : "");
   /* With three items everything is found among ten: each user scores 1, .63 or .5. */
   ck_assert_double_ge (score, 0.5);
   ck_assert_double_le (score, 1);
-  ck_assert (pr_sft_valid_ndcg (sft, lm, &again, &error));
+  ck_assert (pr_sft_valid_ndcg (sft, lm, NULL, &again, &error));
   ck_assert (score == again);
 }
 END_TEST
