@@ -79,7 +79,7 @@ build_thinking (PrPrompter *prompter, const PrTokenizer *tokenizer, GError **err
 
 PrPrompter *
 pr_prompter_new (const PrProtocol *protocol, const PrTokenizer *tokenizer, const PrSids *sids,
-                 const PrDataset *dataset, GError **error)
+                 const PrDataset *dataset G_GNUC_UNUSED, GError **error)
 {
   g_autoptr (PrPrompter) prompter = g_new0 (PrPrompter, 1);
   const char *slot;
