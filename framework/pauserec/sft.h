@@ -66,7 +66,8 @@ typedef struct PrSft PrSft;
 
 /* Bind LM's tokenizer, a catalogue and a protocol.  All are borrowed but the protocol.
  * DATA: the tokenizer lacks a SID token or a tag, sids and dataset disagree about the number of items, or nobody has
- * two training purchases.  MANIFEST: the longest prompt does not fit into the model's positions. */
+ * two training purchases.  MANIFEST: the longest prompt does not fit into the model's positions.  PLUGIN: the
+ * protocol's thinking is cot. */
 PrSft *pr_sft_new (const PrLm *lm, const PrDataset *dataset, const PrSids *sids, const PrProtocol *protocol,
                    const PrSftParams *params, GError **error);
 void pr_sft_free (PrSft *sft);
