@@ -16,6 +16,7 @@ typedef struct
   gsize n_sequences, next; /* next: first sequence of the next chunk */
   gint64 start;            /* row of the whole at which the chunk starts */
   GArray *local;           /* gint32: the chunk's offsets, from 0, without empty sequences */
+  GArray *numbers;         /* gsize: which sequences these are */
   PrModel *model;
 } Walk;
 
@@ -60,13 +61,14 @@ walk_start (Walk *walk, const PrLm *lm, const gint32 *tokens, const gint32 *offs
 {
   gint64 max_rows;
 
-  *walk = (Walk){ tokens, offsets, n_sequences, 0, 0, NULL, NULL };
+  *walk = (Walk){ .tokens = tokens, .offsets = offsets, .n_sequences = n_sequences };
   if (!check_sequences (lm, tokens, offsets, n_sequences, &max_rows, error))
     return FALSE;
   walk->model = pr_model_new (&lm->config, MAX (max_rows, 1), FALSE, error);
   if (walk->model == NULL)
     return FALSE;
   walk->local = g_array_new (FALSE, FALSE, sizeof (gint32));
+  walk->numbers = g_array_new (FALSE, FALSE, sizeof (gsize));
   return TRUE;
 }
 
@@ -76,6 +78,8 @@ walk_end (Walk *walk)
   pr_model_free (walk->model);
   if (walk->local != NULL)
     g_array_unref (walk->local);
+  if (walk->numbers != NULL)
+    g_array_unref (walk->numbers);
 }
 
 /* The next chunk of at least one row; FALSE at the end. */
@@ -85,6 +89,7 @@ walk_next (Walk *walk, PrChunk *ret_chunk)
   gint32 rows = 0;
 
   g_array_set_size (walk->local, 0);
+  g_array_set_size (walk->numbers, 0);
   g_array_append_val (walk->local, rows);
   walk->start = walk->offsets != NULL && walk->n_sequences > 0 ? walk->offsets[walk->next] : 0;
   while (walk->next < walk->n_sequences)
@@ -95,7 +100,10 @@ walk_next (Walk *walk, PrChunk *ret_chunk)
         break;
       rows += n;
       if (n > 0)
-        g_array_append_val (walk->local, rows);
+        {
+          g_array_append_val (walk->local, rows);
+          g_array_append_val (walk->numbers, walk->next);
+        }
       walk->next++;
     }
   *ret_chunk = (PrChunk){
@@ -120,26 +128,31 @@ pr_lm_hidden (PrLm *lm, const gint32 *tokens, const gint32 *offsets, gsize n_seq
   return ok;
 }
 
-/* Every row but the last of each sequence predicts the token after it. */
+/* Every row but the last of each sequence predicts the token after it; FROM (NULL: nothing) leaves out the first
+ * ones of a sequence. */
 static void
-add_next_tokens (PrChunk *chunk, GArray *sources, GArray *targets)
+add_next_tokens (PrChunk *chunk, const Walk *walk, const gint32 *from, GArray *sources, GArray *targets)
 {
   g_array_set_size (sources, 0);
   g_array_set_size (targets, 0);
   for (gsize s = 0; s < chunk->n_sequences; s++)
-    for (gint32 i = chunk->offsets[s]; i + 1 < chunk->offsets[s + 1]; i++)
-      {
-        g_array_append_val (sources, i);
-        g_array_append_val (targets, chunk->tokens[i + 1]);
-      }
+    {
+      gint32 skip = from != NULL ? MAX (from[g_array_index (walk->numbers, gsize, s)] - 1, 0) : 0;
+
+      for (gint32 i = chunk->offsets[s] + skip; i + 1 < chunk->offsets[s + 1]; i++)
+        {
+          g_array_append_val (sources, i);
+          g_array_append_val (targets, chunk->tokens[i + 1]);
+        }
+    }
   chunk->sources = (const gint32 *)(gpointer)sources->data;
   chunk->targets = (const gint32 *)(gpointer)targets->data;
   chunk->n_targets = sources->len;
 }
 
 gboolean
-pr_lm_log_probs (PrLm *lm, const gint32 *tokens, const gint32 *offsets, gsize n_sequences, double temperature,
-                 float *ret_log_probs, GError **error)
+pr_lm_log_probs (PrLm *lm, const gint32 *tokens, const gint32 *offsets, gsize n_sequences, const gint32 *from,
+                 double temperature, float *ret_log_probs, GError **error)
 {
   g_autoptr (GArray) sources = g_array_new (FALSE, FALSE, sizeof (gint32));
   g_autoptr (GArray) targets = g_array_new (FALSE, FALSE, sizeof (gint32));
@@ -150,12 +163,12 @@ pr_lm_log_probs (PrLm *lm, const gint32 *tokens, const gint32 *offsets, gsize n_
 
   while (ok && walk_next (&walk, &chunk))
     {
-      add_next_tokens (&chunk, sources, targets);
+      add_next_tokens (&chunk, &walk, from, sources, targets);
       g_array_set_size (losses, (guint)chunk.n_targets);
       if (chunk.n_targets > 0)
         pr_model_losses (walk.model, lm->weights, &chunk, temperature, (float *)(gpointer)losses->data);
-      for (gsize s = 0; s < chunk.n_sequences; s++)
-        ret_log_probs[walk.start + chunk.offsets[s]] = NAN;
+      for (gint32 i = 0; i < chunk.offsets[chunk.n_sequences]; i++)
+        ret_log_probs[walk.start + i] = NAN;
       for (gsize t = 0; t < chunk.n_targets; t++)
         ret_log_probs[walk.start + chunk.sources[t] + 1] = -g_array_index (losses, float, t);
     }

@@ -107,7 +107,7 @@ pr_trainer_begin_step (PrTrainer *trainer, GError **error)
   pr_trainer_log_at (trainer, step + 1);
   set_mark (trainer);
   if (training->begin_epoch != NULL && step % trainer->steps_per_epoch == 0
-      && !training->begin_epoch (training->ctx, trainer->lm, (guint)epoch_of (trainer), &trainer->log, error))
+      && !training->begin_epoch (training->hook_ctx, trainer->lm, (guint)epoch_of (trainer), &trainer->log, error))
     return FALSE;
   if (!pr_trainer_between_rounds (trainer))
     return TRUE;
@@ -115,7 +115,7 @@ pr_trainer_begin_step (PrTrainer *trainer, GError **error)
   if (training->make_round == NULL)
     return TRUE;
   trainer->round_examples = 0;
-  return training->make_round (training->ctx, trainer->lm, step / trainer->round_steps,
+  return training->make_round (training->hook_ctx, trainer->lm, step / trainer->round_steps,
                                &g_array_index (trainer->picked, guint32, 0), trainer->picked->len, &trainer->log,
                                &trainer->round_examples, error);
 }

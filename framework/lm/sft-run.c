@@ -59,6 +59,18 @@ pr_sft_plan (PrPlan *plan, const PrSftParams *sft, const PrTrainParams *train, c
 }
 
 gboolean
+pr_sft_run_training (PrRun *run, const PrRecInputs *inputs, const PrProtocol *protocol, const PrTraining *training,
+                     const PrTrainParams *train, GError **error)
+{
+  pr_run_metric (run, "train_examples", (double)training->n_examples);
+  if (train->epochs > 0 && !pr_train (run, inputs->lm, training, train, pr_run_seed (run), error))
+    return FALSE;
+  pr_lm_set_protocol (inputs->lm, protocol);
+  pr_run_set_lm (run, "lm", inputs->lm);
+  return pr_lm_save (inputs->lm, pr_run_output_dir (run, "lm"), error);
+}
+
+gboolean
 pr_sft_run (PrRun *run, const PrRecInputs *inputs, const PrProtocol *protocol, const PrSftParams *sft,
             const PrTrainParams *train, GError **error)
 {
@@ -68,11 +80,6 @@ pr_sft_run (PrRun *run, const PrRecInputs *inputs, const PrProtocol *protocol, c
   if (examples == NULL)
     return FALSE;
   pr_sft_describe (examples, &training);
-  pr_run_metric (run, "train_examples", (double)training.n_examples);
   pr_run_metric (run, "valid_users", (double)pr_sft_n_valid (examples));
-  if (train->epochs > 0 && !pr_train (run, inputs->lm, &training, train, pr_run_seed (run), error))
-    return FALSE;
-  pr_lm_set_protocol (inputs->lm, protocol);
-  pr_run_set_lm (run, "lm", inputs->lm);
-  return pr_lm_save (inputs->lm, pr_run_output_dir (run, "lm"), error);
+  return pr_sft_run_training (run, inputs, protocol, &training, train, error);
 }

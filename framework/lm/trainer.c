@@ -145,7 +145,7 @@ run_chunks (PrTrainer *trainer, double *ret_loss, GError **error)
   PrBackward backward = {
     .scale = training->objective != NULL ? 1.0f : (float)(1.0 / trainer->batch->weight_sum),
     .objective = training->objective,
-    .objective_ctx = training->ctx,
+    .objective_ctx = training->hook_ctx,
     .temperature = training->temperature,
     .dropout = (float)trainer->params->dropout,
     .dropout_seed = pr_rng_u64 (pr_rng_new (trainer->seed, stream), 0, 0),

@@ -143,6 +143,12 @@ pr_trie_max_children (const PrTrie *trie, gint32 depth)
 }
 
 gint32
+pr_trie_levels (const PrTrie *trie)
+{
+  return trie->levels;
+}
+
+gint32
 pr_trie_n_leaves (const PrTrie *trie)
 {
   return trie->n_nodes[trie->levels];

@@ -69,6 +69,7 @@ guint64 pr_beam_search_bytes (const PrLmConfig *config, const PrBeamParams *para
                               guint n_threads);
 
 gint32 pr_trie_n_leaves (const PrTrie *trie); /* distinct tuples */
+gint32 pr_trie_levels (const PrTrie *trie);
 /* Items of a leaf (several where SIDs collide), by increasing item number. */
 const gint32 *pr_trie_leaf_items (const PrTrie *trie, gint32 leaf, gsize *ret_n);
 

@@ -85,10 +85,10 @@ float *pr_lm_embedding_row (PrLm *lm, gint32 token);
  * after the final norm, [offsets[n_sequences], hidden]. */
 gboolean pr_lm_hidden (PrLm *lm, const gint32 *tokens, const gint32 *offsets, gsize n_sequences, float *ret_hidden,
                        GError **error);
-/* Natural log probability, by softmax (logits / TEMPERATURE), of every token given those before it in its sequence (NaN
- * at the first of each). */
-gboolean pr_lm_log_probs (PrLm *lm, const gint32 *tokens, const gint32 *offsets, gsize n_sequences, double temperature,
-                          float *ret_log_probs, GError **error);
+/* Natural log probability, by softmax (logits / TEMPERATURE), of every token given those before it in its sequence; NaN at
+ * the first of each, and before token FROM [n_sequences], counted in the sequence (NULL: all are wanted). */
+gboolean pr_lm_log_probs (PrLm *lm, const gint32 *tokens, const gint32 *offsets, gsize n_sequences, const gint32 *from,
+                          double temperature, float *ret_log_probs, GError **error);
 /* Full logits, [offsets[n_sequences], vocab]: for tests and probes. */
 gboolean pr_lm_logits (PrLm *lm, const gint32 *tokens, const gint32 *offsets, gsize n_sequences, float *ret_logits,
                        GError **error);

@@ -2,6 +2,7 @@
 #ifndef PAUSEREC_H
 #define PAUSEREC_H
 
+#include <pauserec/answer.h>
 #include <pauserec/dataset.h>
 #include <pauserec/decode.h>
 #include <pauserec/error.h>

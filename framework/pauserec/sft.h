@@ -20,6 +20,7 @@
 #ifndef PAUSEREC_SFT_H
 #define PAUSEREC_SFT_H
 
+#include <pauserec/answer.h>
 #include <pauserec/dataset.h>
 #include <pauserec/lmdims.h>
 #include <pauserec/plugin.h>
@@ -66,8 +67,7 @@ typedef struct PrSft PrSft;
 
 /* Bind LM's tokenizer, a catalogue and a protocol.  All are borrowed but the protocol.
  * DATA: the tokenizer lacks a SID token or a tag, sids and dataset disagree about the number of items, or nobody has
- * two training purchases.  MANIFEST: the longest prompt does not fit into the model's positions.  PLUGIN: the
- * protocol's thinking is cot. */
+ * two training purchases.  MANIFEST: the longest prompt does not fit into the model's positions. */
 PrSft *pr_sft_new (const PrLm *lm, const PrDataset *dataset, const PrSids *sids, const PrProtocol *protocol,
                    const PrSftParams *params, GError **error);
 void pr_sft_free (PrSft *sft);
@@ -78,7 +78,16 @@ gsize pr_sft_n_valid (const PrSft *sft);
 /* PrExampleFunc with CTX = PrSft: the same examples in every epoch. */
 gboolean pr_sft_example (gpointer ctx, guint epoch, gsize index, PrExample *example, GError **error);
 gboolean pr_sft_valid_example (gpointer ctx, guint epoch, gsize index, PrExample *example, GError **error);
-/* Mean NDCG@10 over the sampled users, by beam search over the catalogue with the weights of LM. */
+/* Where example INDEX has its (first) target: a user, and a place in the user's sequence. */
+void pr_sft_place (const PrSft *sft, gsize index, gint32 *ret_user, gint32 *ret_position);
+
+/* In cot mode: what the model shall learn to think for the target of example INDEX; appends words (gint32) to TOKENS. */
+typedef gboolean (*PrSftThoughtFunc) (gpointer ctx, gsize index, GArray *tokens, GError **error);
+/* Must be called before training in cot mode.  WEIGHT: of the loss on a token of the thought, where a token of the SID and
+ * </think> have 1.  THINK: how the model thinks in validations, which are always by pr_sft_valid_ndcg() in this mode. */
+void pr_sft_set_thoughts (PrSft *sft, PrSftThoughtFunc thought, gpointer ctx, double weight, const PrThinkParams *think);
+
+/* LOG may be NULL.  Mean NDCG@10 over the sampled users, by beam search over the catalogue with the weights of LM. */
 gboolean pr_sft_valid_ndcg (gpointer ctx, PrLm *lm, PrTrainLog *log, double *ret_score, GError **error);
 
 /* Fill the parts of TRAINING that say where examples come from and what is validated. */
@@ -132,6 +141,9 @@ void pr_sft_plan (PrPlan *plan, const PrSftParams *sft, const PrTrainParams *tra
  * costs of pr_train().  Errors of pr_sft_new(), pr_train() and pr_lm_save(). */
 gboolean pr_sft_run (PrRun *run, const PrRecInputs *inputs, const PrProtocol *protocol, const PrSftParams *sft,
                      const PrTrainParams *train, GError **error);
+/* The same with examples, validation and hooks that the stage has described itself. */
+gboolean pr_sft_run_training (PrRun *run, const PrRecInputs *inputs, const PrProtocol *protocol,
+                              const PrTraining *training, const PrTrainParams *train, GError **error);
 
 G_END_DECLS
 

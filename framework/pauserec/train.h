@@ -100,7 +100,7 @@ gboolean pr_train_log_tick (PrTrainLog *log, GError **error) G_GNUC_WARN_UNUSED_
  * probability LOG_PROB, and its slope, the derivative by LOG_PROB.  Positions are numbered over the examples of the batch,
  * in order.  Called once a position and update from any thread; the loss flags' values do not count.  A result that is not finite ends the
  * training with a NUMERIC error. */
-typedef double (*PrObjectiveFunc) (gpointer ctx, gsize target, double log_prob, double *ret_slope);
+typedef double (*PrObjectiveFunc) (gpointer hook_ctx, gsize target, double log_prob, double *ret_slope);
 
 typedef struct
 {
@@ -123,17 +123,18 @@ typedef struct
   gboolean (*score) (gpointer ctx, PrLm *lm, PrTrainLog *log, double *ret_score, GError **error);
   const char *score_name; /* series of the curve, "ndcg_10" */
 
-  /* Hooks, all optional, with the weights of the moment; they must be pure functions of those, ctx, `state` and their
-   * arguments: then a resumed training gives the same bytes.
+  /* Hooks, all optional, called with hook_ctx and the weights of the moment; they must be pure functions of these, `state`
+   * and their arguments: then a resumed training gives the same bytes.
    * Before the first update of every epoch.  What it decides belongs into `state`, which checkpoints keep. */
-  gboolean (*begin_epoch) (gpointer ctx, PrLm *lm, guint epoch, PrTrainLog *log, GError **error);
+  gpointer hook_ctx;
+  gboolean (*begin_epoch) (gpointer hook_ctx, PrLm *lm, guint epoch, PrTrainLog *log, GError **error);
   guint8 *state; /* [state_bytes] of the stage's; NULL: none */
   gsize state_bytes;
   /* The model makes its own examples (reinforcement learning): before the first of every `round_steps` updates, PICKED
    * [n_picked] are the next indices below n_examples in the epoch's order; from them it makes *RET_N examples (may be 0),
    * and `example` is then asked for the numbers below *RET_N instead, at every update of the round.  An epoch is as many
    * rounds as there are batches.  Checkpoints are taken between rounds. */
-  gboolean (*make_round) (gpointer ctx, PrLm *lm, guint64 round, const guint32 *picked, gsize n_picked, PrTrainLog *log,
+  gboolean (*make_round) (gpointer hook_ctx, PrLm *lm, guint64 round, const guint32 *picked, gsize n_picked, PrTrainLog *log,
                           gsize *ret_n, GError **error);
   gint64 round_steps; /* 0 counts as 1 */
   PrObjectiveFunc objective;

@@ -1,6 +1,8 @@
 /* sft.c - which purchases an example holds, and where its loss stands. */
 #include "config.h"
 
+#include "text/sft-private.h"
+
 #include <pauserec/decode.h>
 #include <pauserec/error.h>
 #include <pauserec/rng.h>
@@ -17,18 +19,6 @@ typedef struct
 {
   gint32 user, first, target, last;
 } Window;
-
-struct PrSft
-{
-  const PrDataset *dataset;
-  const PrSids *sids;
-  PrPrompter *prompter;
-  PrSftParams params;
-  gint64 history;
-  GArray *windows; /* Window */
-  GArray *valid;   /* gint32: users */
-  PrTrie *trie;    /* made when first needed */
-};
 
 static void
 add_window (PrSft *sft, gint64 user, gint64 first, gint64 target, gint64 last)
@@ -109,17 +99,6 @@ choose_valid_users (PrSft *sft)
     }
 }
 
-/* A thought in words differs from example to example, so whoever teaches one builds the examples. */
-static gboolean
-check_thinking (const PrProtocol *protocol, GError **error)
-{
-  if (protocol->thinking != PR_THINKING_COT)
-    return TRUE;
-  g_set_error (error, PR_ERROR, PR_ERROR_PLUGIN,
-               "examples of a protocol that thinks in words need a rationale each, which is not known here");
-  return FALSE;
-}
-
 PrSft *
 pr_sft_new (const PrLm *lm, const PrDataset *dataset, const PrSids *sids, const PrProtocol *protocol,
             const PrSftParams *params, GError **error)
@@ -141,8 +120,6 @@ pr_sft_new (const PrLm *lm, const PrDataset *dataset, const PrSids *sids, const 
                    sids->n_items, pr_dataset_n_items (dataset));
       return NULL;
     }
-  if (!check_thinking (protocol, error))
-    return NULL;
   sft->prompter = pr_prompter_new (protocol, pr_lm_tokenizer (lm), sids, dataset, error);
   if (sft->prompter == NULL)
     return NULL;
@@ -190,6 +167,44 @@ pr_sft_n_valid (const PrSft *sft)
   return sft->valid->len;
 }
 
+void
+pr_sft_place (const PrSft *sft, gsize index, gint32 *ret_user, gint32 *ret_position)
+{
+  const Window *window = &g_array_index (sft->windows, Window, index);
+
+  *ret_user = window->user;
+  *ret_position = window->target;
+}
+
+void
+pr_sft_set_thoughts (PrSft *sft, PrSftThoughtFunc thought, gpointer ctx, double weight, const PrThinkParams *think)
+{
+  sft->thought = thought;
+  sft->thought_ctx = ctx;
+  sft->thought_weight = weight;
+  sft->think = *think;
+}
+
+/* In cot mode: the rationale, and the tag that ends it. */
+static gboolean
+add_thought (const PrSft *sft, gsize index, PrExample *example, GError **error)
+{
+  if (pr_prompter_thinking (sft->prompter) != PR_THINKING_COT)
+    return TRUE;
+  if (sft->thought == NULL)
+    {
+      g_set_error (error, PR_ERROR, PR_ERROR_PLUGIN,
+                   "examples of a protocol that thinks in words need a rationale each: call pr_sft_set_thoughts()");
+      return FALSE;
+    }
+  if (!sft->thought (sft->thought_ctx, index, example->tokens, error))
+    return FALSE;
+  pr_example_mark (example, (float)sft->thought_weight);
+  /* A thought that does not end is malformed, so its end is never worth less than a SID. */
+  pr_example_add (example, pr_prompter_end_think (sft->prompter), 1);
+  return TRUE;
+}
+
 gboolean
 pr_sft_example (gpointer ctx, guint epoch, gsize index, PrExample *example, GError **error)
 {
@@ -199,12 +214,13 @@ pr_sft_example (gpointer ctx, guint epoch, gsize index, PrExample *example, GErr
   const gint32 *items = pr_dataset_train_sequence (sft->dataset, window->user, &n);
 
   (void)epoch;
-  (void)error;
   pr_example_clear (example);
   /* A pass shows more purchases than a prompt may have, so only the part before the targets is a prompt. */
   pr_prompter_prompt (sft->prompter, items + window->first, window->target - window->first, example->tokens);
   pr_prompter_bridge (sft->prompter, example->tokens);
   pr_example_mark (example, 0);
+  if (!add_thought (sft, index, example, error))
+    return FALSE;
   for (gint32 i = window->target; i <= window->last; i++)
     pr_prompter_item (sft->prompter, items[i], example->tokens);
   pr_example_mark (example, 1);
@@ -230,90 +246,6 @@ pr_sft_valid_example (gpointer ctx, guint epoch, gsize index, PrExample *example
   return TRUE;
 }
 
-/* Users whose prompts are held at once: memory stays small whatever the sample. */
-#define USERS_AT_ONCE 16
-#define USERS_A_CALL (16 * USERS_AT_ONCE)
-#define TOP 10
-
-static double
-ndcg_of (const gint32 *items, gint32 target)
-{
-  for (int rank = 0; rank < TOP; rank++)
-    if (items[rank] == target)
-      return 1 / log2 (rank + 2);
-  return 0;
-}
-
-/* One branch a prompt: the bridge, which is empty in most modes. */
-static void
-fill_branches (const PrSft *sft, gsize n, GArray *tokens, gint32 *first, gint32 *offsets)
-{
-  for (gsize i = 0; i < n; i++)
-    {
-      pr_prompter_bridge (sft->prompter, tokens);
-      first[i + 1] = (gint32)i + 1;
-      offsets[i + 1] = (gint32)tokens->len;
-    }
-}
-
-/* Sum of NDCG@10 over the sampled users [from, to). */
-static gboolean
-score_users (PrSft *sft, PrLm *lm, gsize from, gsize to, double *sum, GError **error)
-{
-  const PrBeamParams beam = { .beams = sft->params.valid_beams,
-                              .normalise = PR_NORMALISE_TRIE,
-                              .users_at_once = USERS_AT_ONCE };
-  g_autoptr (GArray) tokens = g_array_new (FALSE, FALSE, sizeof (gint32)),
-                     bridges = g_array_new (FALSE, FALSE, sizeof (gint32));
-  g_autofree gint32 *offsets = g_new0 (gint32, to - from + 1), *first = g_new0 (gint32, to - from + 1),
-                    *bridge_offsets = g_new0 (gint32, to - from + 1),
-                    *leaves = g_new (gint32, (to - from) * (gsize)beam.beams);
-  g_autofree float *scores = g_new (float, (to - from) * (gsize)beam.beams);
-
-  for (gsize i = from; i < to; i++)
-    {
-      gint64 n;
-      const gint32 *history =
-          pr_dataset_history (sft->dataset, g_array_index (sft->valid, gint32, i), PR_SPLIT_VALID, &n);
-
-      pr_prompter_prompt (sft->prompter, history, n, tokens);
-      offsets[i - from + 1] = (gint32)tokens->len;
-    }
-  fill_branches (sft, to - from, bridges, first, bridge_offsets);
-
-  const PrBranches branches = { first, (const gint32 *)(void *)bridges->data, bridge_offsets };
-
-  if (!pr_beam_search (lm, sft->trie, &beam, (const gint32 *)(void *)tokens->data, offsets, to - from,
-                       bridges->len > 0 ? &branches : NULL, leaves, scores, NULL, error))
-    return FALSE;
-  for (gsize i = from; i < to; i++)
-    {
-      gint32 user = g_array_index (sft->valid, gint32, i), items[TOP];
-      gsize row = (i - from) * (gsize)beam.beams;
-      float best[TOP];
-
-      pr_beams_to_items (sft->trie, leaves + row, scores + row, beam.beams, NULL, TOP, items, best);
-      *sum += ndcg_of (items, pr_dataset_target (sft->dataset, user, PR_SPLIT_VALID));
-    }
-  return TRUE;
-}
-
-gboolean
-pr_sft_valid_ndcg (gpointer ctx, PrLm *lm, PrTrainLog *log, double *ret_score, GError **error)
-{
-  PrSft *sft = ctx;
-  double sum = 0;
-
-  (void)log;
-  if (sft->trie == NULL)
-    sft->trie = pr_trie_new (sft->sids, sft->prompter);
-  for (gsize from = 0; from < sft->valid->len; from += USERS_A_CALL)
-    if (!score_users (sft, lm, from, MIN (from + USERS_A_CALL, sft->valid->len), &sum, error))
-      return FALSE;
-  *ret_score = sft->valid->len > 0 ? sum / sft->valid->len : 0;
-  return TRUE;
-}
-
 void
 pr_sft_describe (PrSft *sft, PrTraining *training)
 {
@@ -323,7 +255,8 @@ pr_sft_describe (PrSft *sft, PrTraining *training)
   training->shuffle = TRUE;
   if (sft->valid->len == 0)
     return;
-  if (sft->params.valid_score == PR_VALID_NDCG_10)
+  /* The rationale of a validation target would give it away, so thoughts are the model's own there. */
+  if (sft->params.valid_score == PR_VALID_NDCG_10 || pr_prompter_thinking (sft->prompter) == PR_THINKING_COT)
     {
       training->score = pr_sft_valid_ndcg;
       training->score_name = "ndcg_10";

@@ -1,8 +1,8 @@
 /* recommend - ask a trained model for the next item of every user (paper, section 3, step 4: inference).
  *
  * The prompt is the one of training (protocol.json): in pause mode the k literal pauses stand between <think> and
- * </think>, nothing verbal is generated, and the semantic id is decoded right after.  A beam search over the trie of
- * the catalogue finds items only.
+ * </think>, nothing verbal is generated, and the semantic id is decoded right after.  A model that thinks in words
+ * writes its thoughts first (answer.h).  A beam search over the trie of the catalogue finds items only.
  */
 #include <pauserec/pauserec.h>
 
@@ -15,6 +15,7 @@ typedef struct
   int normalise;
   int64_t users_at_once, max_users;
   bool exclude_history;
+  PrThinkParams think;
 } Params;
 
 static const char *const split_names[] = { "valid", "test", NULL };
@@ -34,6 +35,7 @@ static const PrParamSpec params[] = {
   PR_PARAM_INT (Params, max_users, 0, G_MAXINT32, 0, "Answer only the first so many users, for quick tests; 0: all."),
   PR_PARAM_BOOL (Params, exclude_history, false,
                  "Leave out items that the user bought before; the papers do not, so the default does not either."),
+  PR_THINK_PARAMS (Params),
 };
 
 /* Everything that answering needs. */
@@ -56,7 +58,8 @@ typedef struct
   gint32 *items; /* candidates of one user */
   float *item_scores;
 
-  PrBeamStats stats;
+  guint64 seed;
+  PrAnswerStats stats;
   guint64 n_answered, n_beams, n_invalid;
   double seconds;
 } Job;
@@ -74,7 +77,7 @@ recommend_validate (const void *params_, GError **error)
                    (gint64)p->top_k, (gint64)p->beams);
       return FALSE;
     }
-  return TRUE;
+  return pr_think_params_check (&p->think, error);
 }
 
 /* Nobody knows the lengths of prompts before the data are read. */
@@ -128,14 +131,6 @@ load_inputs (Job *job, PrRun *run, GError **error)
       g_set_error (error, PR_ERROR, PR_ERROR_DATA,
                    "the language model has no protocol.json: it was not trained for recommendation; put next-item-sft "
                    "before this stage");
-      return FALSE;
-    }
-  if (protocol->thinking == PR_THINKING_COT)
-    {
-      g_set_error (
-          error, PR_ERROR, PR_ERROR_MANIFEST,
-          "the language model thinks in words (protocol mode `cot`), which this stage does not decode; connect "
-          "a model trained by next-item-sft or pause-sft");
       return FALSE;
     }
   if (job->sids->n_items != pr_dataset_n_items (job->dataset))
@@ -234,16 +229,28 @@ count_beams (Job *job, const gint32 *leaves)
     }
 }
 
+/* Users are named in the draws by their number, so batches do not matter. */
+static guint64 *
+user_ids (const GArray *users)
+{
+  guint64 *ids = g_new (guint64, users->len + 1);
+
+  for (guint i = 0; i < users->len; i++)
+    ids[i] = (guint64)g_array_index (users, gint32, i);
+  return ids;
+}
+
 /* Answer the batch and empty it. */
 static gboolean
 answer (Job *job, GError **error)
 {
   gint64 beams = job->params->beams, start = g_get_monotonic_time ();
   PrBeamParams search = { beams, (PrNormalise)job->params->normalise, job->params->users_at_once };
+  g_autofree guint64 *ids = user_ids (job->users);
 
-  if (!pr_beam_search (job->lm, job->trie, &search, (const gint32 *)(gpointer)job->tokens->data,
-                       (const gint32 *)(gpointer)job->offsets->data, job->users->len, NULL, job->leaves, job->scores,
-                       &job->stats, error))
+  if (!pr_answer (job->lm, job->prompter, job->trie, &search, &job->params->think, job->seed,
+                  (const gint32 *)(gpointer)job->tokens->data, (const gint32 *)(gpointer)job->offsets->data,
+                  job->users->len, ids, beams, job->leaves, job->scores, &job->stats, error))
     {
       g_prefix_error (
           error, "users %s and following: ", pr_dataset_user_id (job->dataset, g_array_index (job->users, gint32, 0)));
@@ -334,27 +341,49 @@ answer_all (Job *job, PrRun *run, gsize batch, GError **error)
   return TRUE;
 }
 
+/* What the thoughts were like; malformed ones are counted here, and cost their users items. */
+static void
+report_thoughts (const Job *job, PrRun *run)
+{
+  const PrAnswerStats *stats = &job->stats;
+  double thoughts = (double)MAX (stats->thoughts, 1);
+
+  pr_run_metric (run, "thoughts", (double)stats->thoughts);
+  pr_run_metric (run, "thought_tokens_mean", (double)stats->thought_tokens / thoughts);
+  pr_run_metric (run, "thoughts_unclosed", (double)stats->unclosed);
+  pr_run_metric (run, "thoughts_foreign", (double)stats->foreign);
+  pr_run_metric (run, "thoughts_empty", (double)stats->empty);
+  pr_run_metric (run, "malformed_share", (double)(stats->unclosed + stats->foreign) / thoughts);
+  pr_run_metric (run, "silent_users", (double)stats->silent_users);
+}
+
 static void
 report (const Job *job, PrRun *run)
 {
-  double users = MAX ((double)job->n_answered, 1);
+  double users = MAX ((double)job->n_answered, 1), costs[PR_N_COSTS] = { 0 };
+  gboolean words = pr_prompter_thinking (job->prompter) == PR_THINKING_COT;
+  /* A thought in words is read again as part of the prompt below which beams are searched. */
+  double prompt_tokens = words ? (double)job->stats.text.prompt_tokens
+                               : (double)(job->stats.search.prompt_tokens + job->stats.search.branch_tokens);
 
   pr_run_set_dim (run, "ranking", "n_users", job->ranking->n_users);
   pr_run_set_dim (run, "ranking", "k", job->ranking->k);
-  pr_run_metric (run, "prompt_tokens_mean", (double)job->stats.prompt_tokens / users);
+  pr_run_metric (run, "prompt_tokens_mean", prompt_tokens / users);
   pr_run_metric (run, "beams_mean", (double)job->n_beams / users);
   pr_run_metric (run, "invalid_beams", (double)job->n_invalid);
-  pr_run_add_cost (run, PR_COST_INFER_TOKENS, (double)(job->stats.prompt_tokens + job->stats.decoded_tokens));
-  pr_run_add_cost (run, PR_COST_GENERATED_TOKENS, (double)job->stats.generated_tokens);
-  pr_run_add_cost (run, PR_COST_FLOPS, job->stats.flops);
-  pr_run_add_cost (run, PR_COST_INFER_USERS, (double)job->n_answered);
-  pr_run_add_cost (run, PR_COST_INFER_SECONDS, job->seconds);
+  if (words)
+    report_thoughts (job, run);
+  pr_answer_costs (&job->stats, costs);
+  costs[PR_COST_INFER_USERS] = (double)job->n_answered;
+  costs[PR_COST_INFER_SECONDS] = job->seconds;
+  for (int cost = 0; cost < PR_N_COSTS; cost++)
+    pr_run_add_cost (run, (PrCost)cost, costs[cost]);
 }
 
 static gboolean
 recommend_run (const void *params_, PrRun *run, GError **error)
 {
-  Job job = { .params = params_ };
+  Job job = { .params = params_, .seed = pr_run_seed (run) };
   /* Every thread gets a few groups a batch; where the batches are cut does not change the bits. */
   gsize batch = (gsize)job.params->users_at_once * 4 * MAX (pr_threads_get (), 1);
   gboolean ok = load_inputs (&job, run, error);
@@ -381,9 +410,10 @@ static const PrSlotSpec slots[] = {
 static const PrStage stage = {
   .size = sizeof (PrStage),
   .id = "recommend",
-  .version = "1",
+  .version = "2",
   .summary = "Recommend items to every user by beam search over semantic ids.",
   .source = "PauseRec, section 3 (inference); beam 20 with a trie as in LC-Rec",
+  .stochastic = TRUE, /* thoughts may be sampled */
   .params = params,
   .n_params = G_N_ELEMENTS (params),
   .params_size = sizeof (Params),

@@ -212,6 +212,7 @@ actor_init (Actor *a)
                               .n_examples = N_PROMPTS,
                               .example = actor_example,
                               .ctx = a,
+                              .hook_ctx = a,
                               .shuffle = TRUE,
                               .begin_epoch = actor_epoch,
                               .state = a->state,

@@ -343,7 +343,7 @@ START_TEST (sequences_do_not_see_each_other)
   hidden = g_new0 (float, rows * 16);
   log_probs = g_new0 (float, rows);
   ck_assert (pr_lm_hidden (lm, packed->tokens, packed->offsets, N_SEQUENCES, hidden, NULL));
-  ck_assert (pr_lm_log_probs (lm, packed->tokens, packed->offsets, N_SEQUENCES, 1, log_probs, NULL));
+  ck_assert (pr_lm_log_probs (lm, packed->tokens, packed->offsets, N_SEQUENCES, NULL, 1, log_probs, NULL));
   for (gint32 s = 0; s < N_SEQUENCES; s += 7)
     {
       gint32 start = packed->offsets[s], n = packed->offsets[s + 1] - start;
@@ -395,7 +395,7 @@ START_TEST (bad_sequences_are_refused)
   ck_assert (!pr_lm_hidden (lm, tokens, cases[_i].offsets, 2, out, &error));
   ck_assert_pr_error (error, PR_ERROR_DATA, cases[_i].part);
   g_clear_error (&error);
-  ck_assert (!pr_lm_log_probs (lm, tokens, cases[_i].offsets, 2, 1, out, NULL));
+  ck_assert (!pr_lm_log_probs (lm, tokens, cases[_i].offsets, 2, NULL, 1, out, NULL));
   ck_assert (!pr_lm_logits (lm, tokens, cases[_i].offsets, 2, out, NULL));
   pr_lm_free (lm);
 }
@@ -408,7 +408,7 @@ START_TEST (nothing_in_nothing_out)
   float out = 5;
 
   ck_assert (pr_lm_hidden (lm, NULL, offsets, 0, &out, NULL));
-  ck_assert (pr_lm_log_probs (lm, NULL, offsets, 2, 1, &out, NULL));
+  ck_assert (pr_lm_log_probs (lm, NULL, offsets, 2, NULL, 1, &out, NULL));
   ck_assert (pr_lm_logits (lm, NULL, offsets, 2, &out, NULL));
   ck_assert_float_eq (out, 5);
   pr_lm_free (lm);

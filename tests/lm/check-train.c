@@ -71,7 +71,7 @@ START_TEST (noise_does_not_generalise)
 
       for (int i = 0; i < 8; i++)
         tokens[i] = (gint32)pr_rng_below (pr_rng_new (99, "held out"), (guint64)s, (guint64)i, 16);
-      ck_assert (pr_lm_log_probs (lm, tokens, offsets, 1, 1, log_probs, NULL));
+      ck_assert (pr_lm_log_probs (lm, tokens, offsets, 1, NULL, 1, log_probs, NULL));
       for (int i = 1; i < 8; i++, n++)
         sum -= (double)log_probs[i];
     }
@@ -294,7 +294,7 @@ START_TEST (validation_loss_is_the_mean)
       parrot_example (&parrot, 0, i, &example, NULL);
       offsets[0] = 0;
       offsets[1] = (gint32)example.tokens->len;
-      ck_assert (pr_lm_log_probs (lm, (gint32 *)(gpointer)example.tokens->data, offsets, 1, 1, log_probs, NULL));
+      ck_assert (pr_lm_log_probs (lm, (gint32 *)(gpointer)example.tokens->data, offsets, 1, NULL, 1, log_probs, NULL));
       for (guint j = 1; j < example.tokens->len; j++, n++)
         sum -= (double)log_probs[j];
       g_array_unref (example.tokens);
