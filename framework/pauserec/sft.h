@@ -21,6 +21,8 @@
 #define PAUSEREC_SFT_H
 
 #include <pauserec/dataset.h>
+#include <pauserec/lmdims.h>
+#include <pauserec/plugin.h>
 #include <pauserec/train.h>
 
 G_BEGIN_DECLS
@@ -64,7 +66,8 @@ typedef struct PrSft PrSft;
 
 /* Bind LM's tokenizer, a catalogue and a protocol.  All are borrowed but the protocol.
  * DATA: the tokenizer lacks a SID token or a tag, sids and dataset disagree about the number of items, or nobody has
- * two training purchases.  MANIFEST: the longest prompt does not fit into the model's positions. */
+ * two training purchases.  MANIFEST: the longest prompt does not fit into the model's positions.  PLUGIN: the
+ * protocol's thinking is cot. */
 PrSft *pr_sft_new (const PrLm *lm, const PrDataset *dataset, const PrSids *sids, const PrProtocol *protocol,
                    const PrSftParams *params, GError **error);
 void pr_sft_free (PrSft *sft);
@@ -82,6 +85,53 @@ gboolean pr_sft_valid_ndcg (gpointer ctx, PrLm *lm, double *ret_score, GError **
 void pr_sft_describe (PrSft *sft, PrTraining *training);
 /* Number of examples of a data set, for plan(); PR_DIM_UNKNOWN if it cannot be known. */
 gint64 pr_sft_estimate_n (const PrSftParams *params, gboolean contiguous, gint64 n_users);
+
+/* A whole stage ------------------------------------------------------------
+ *
+ * What stages have in common that go from a model, a data set and its SIDs to a tuned model.  Such a stage has these
+ * slots, and a plan() and run() of a few lines. */
+
+#define PR_REC_INPUT_SLOTS(lm_help)                                                                                    \
+  { PR_SLOT_IN, "lm", "lm/1", lm_help, FALSE },                                                                        \
+      { PR_SLOT_IN, "dataset", "dataset/1", "Users, their purchases, and items with their texts.", FALSE },            \
+  {                                                                                                                    \
+    PR_SLOT_IN, "sids", "sids/1", "The semantic ids of the items.", FALSE                                              \
+  }
+
+/* What is connected to these slots.  Set to 0 before loading; all is owned and freed by clear. */
+typedef struct
+{
+  PrLm *lm;
+  PrDataset *dataset;
+  PrSids *sids;
+} PrRecInputs;
+
+/* On failure INPUTS is as before.  Errors as of the three load functions; that sids and dataset belong together is
+ * checked by who binds them (pr_sft_new). */
+gboolean pr_rec_inputs_load (PrRun *run, PrRecInputs *inputs, GError **error);
+void pr_rec_inputs_clear (PrRecInputs *inputs);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (PrRecInputs, pr_rec_inputs_clear)
+
+/* A copy of how the model is asked, for stages that continue a fine-tuned model.  DATA: it was not fine-tuned yet. */
+PrProtocol *pr_lm_require_protocol (const PrLm *lm, GError **error);
+
+/* What plan() knows of the examples. */
+typedef struct
+{
+  gint64 history;      /* items shown at most; 0: not known, 20 is assumed */
+  double thought;      /* tokens between the prompt and the SID */
+  gboolean contiguous; /* as pr_prompter_is_contiguous() will say */
+  gboolean new_tokens; /* run() may add tokens: the size of the vocabulary is not promised */
+} PrSftShape;
+
+/* plan() of a stage that reads PR_REC_INPUT_SLOTS and writes a slot "lm": the output's shape, memory and work. */
+void pr_sft_plan (PrPlan *plan, const PrSftParams *sft, const PrTrainParams *train, const PrSftShape *shape);
+
+/* run() of such a stage once the model has its tokens: fine-tune INPUTS' model to answer as PROTOCOL says and save it
+ * with that protocol in slot "lm".  Without epochs nothing moves.  Metrics train_examples and valid_users, curves and
+ * costs of pr_train().  Errors of pr_sft_new(), pr_train() and pr_lm_save(). */
+gboolean pr_sft_run (PrRun *run, const PrRecInputs *inputs, const PrProtocol *protocol, const PrSftParams *sft,
+                     const PrTrainParams *train, GError **error);
 
 G_END_DECLS
 

@@ -1,5 +1,8 @@
 /* prompter.c - a protocol as token ids: the one place where prompts are built. */
+#include "text/bpe.h"
+
 #include <pauserec/error.h>
+#include <pauserec/lm.h>
 #include <pauserec/protocol.h>
 #include <string.h>
 
@@ -8,10 +11,12 @@
 struct PrPrompter
 {
   PrProtocol *protocol;
+  const PrTokenizer *tokenizer;
   const PrSids *sids;
   GArray *before, *between, *after; /* gint32: the template's text, and the separator */
   gint32 bases[PR_SID_MAX_LEVELS];  /* id of code 0 */
-  GArray *thinking;                 /* gint32: what stands between the prompt and the SID (or rationale) */
+  gint32 end_think;                 /* -1 where the mode has none */
+  GArray *thinking, *bridge;        /* gint32: what ends the prompt, and what comes between it and the SID */
 };
 
 /* The codes of a level must be consecutive ids: then a code's token is a sum, and a level a range of the head. */
@@ -49,49 +54,92 @@ find_sid_tokens (PrPrompter *prompter, const PrTokenizer *tokenizer, GError **er
 }
 
 static gboolean
-add_tag (PrPrompter *prompter, const PrTokenizer *tokenizer, const char *name, gint64 times, GError **error)
+find_tag (const PrTokenizer *tokenizer, const char *name, gint32 *ret_id, GError **error)
 {
   gint32 id = pr_tokenizer_lookup (tokenizer, name);
 
-  if (id < 0 && times > 0)
+  if (id < 0)
     {
       g_set_error (error, PR_ERROR, PR_ERROR_DATA,
                    "the model's tokenizer lacks '%s', which its thinking mode needs; add it to the model", name);
       return FALSE;
     }
-  for (gint64 i = 0; i < times; i++)
-    g_array_append_val (prompter->thinking, id);
+  *ret_id = id;
   return TRUE;
 }
 
+/* What pauses: an added token, or a word that is one token. */
 static gboolean
-build_thinking (PrPrompter *prompter, const PrTokenizer *tokenizer, GError **error)
+find_pause (const PrTokenizer *tokenizer, const char *name, gint32 *ret_id, GError **error)
+{
+  g_autoptr (GArray) ids = g_array_new (FALSE, FALSE, sizeof (gint32));
+
+  pr_tokenizer_encode (tokenizer, name, -1, ids);
+  if (ids->len != 1)
+    {
+      g_set_error (
+          error, PR_ERROR, PR_ERROR_DATA,
+          "the model's tokenizer makes %u tokens of '%s', but what pauses must be one: add it to the model as a "
+          "token, or name a shorter word",
+          ids->len, name);
+      return FALSE;
+    }
+  *ret_id = g_array_index (ids, gint32, 0);
+  return TRUE;
+}
+
+static void
+append_times (GArray *tokens, gint32 id, gint64 times)
+{
+  for (gint64 i = 0; i < times; i++)
+    g_array_append_val (tokens, id);
+}
+
+static gboolean
+build_thinking (PrPrompter *prompter, GError **error)
 {
   const PrProtocol *protocol = prompter->protocol;
-  gboolean pause = protocol->thinking == PR_THINKING_PAUSE;
+  const PrTokenizer *tokenizer = prompter->tokenizer;
+  gint32 think, pause = -1;
 
   if (protocol->thinking == PR_THINKING_NONE)
     return TRUE;
-  return add_tag (prompter, tokenizer, "<think>", 1, error)
-         && add_tag (prompter, tokenizer, "<pause>", pause ? protocol->pauses : 0, error)
-         && add_tag (prompter, tokenizer, "</think>", pause ? 1 : 0, error);
+  if (!find_tag (tokenizer, "<think>", &think, error) || !find_tag (tokenizer, "</think>", &prompter->end_think, error)
+      || (protocol->thinking == PR_THINKING_PAUSE && protocol->pauses > 0
+          && !find_pause (tokenizer, protocol->token, &pause, error)))
+    return FALSE;
+  append_times (prompter->thinking, think, 1);
+  if (protocol->thinking == PR_THINKING_PAUSE)
+    {
+      append_times (prompter->thinking, pause, protocol->pauses);
+      append_times (prompter->thinking, prompter->end_think, 1);
+    }
+  if (protocol->thinking == PR_THINKING_LATENT)
+    {
+      append_times (prompter->bridge, PR_TOKEN_LATENT, protocol->pauses);
+      append_times (prompter->bridge, prompter->end_think, 1);
+    }
+  return TRUE;
 }
 
 PrPrompter *
 pr_prompter_new (const PrProtocol *protocol, const PrTokenizer *tokenizer, const PrSids *sids,
-                 const PrDataset *dataset, GError **error)
+                 const PrDataset *dataset G_GNUC_UNUSED, GError **error)
 {
   g_autoptr (PrPrompter) prompter = g_new0 (PrPrompter, 1);
   const char *slot;
 
   prompter->protocol = pr_protocol_copy (protocol);
+  prompter->tokenizer = tokenizer;
   prompter->sids = sids;
+  prompter->end_think = -1;
   prompter->before = g_array_new (FALSE, FALSE, sizeof (gint32));
   prompter->between = g_array_new (FALSE, FALSE, sizeof (gint32));
   prompter->after = g_array_new (FALSE, FALSE, sizeof (gint32));
   prompter->thinking = g_array_new (FALSE, FALSE, sizeof (gint32));
+  prompter->bridge = g_array_new (FALSE, FALSE, sizeof (gint32));
   if (!pr_protocol_check_template (protocol->prompt, error) || !find_sid_tokens (prompter, tokenizer, error)
-      || !build_thinking (prompter, tokenizer, error))
+      || !build_thinking (prompter, error))
     return NULL;
   slot = strstr (protocol->prompt, HISTORY);
   pr_tokenizer_encode (tokenizer, protocol->prompt, slot - protocol->prompt, prompter->before);
@@ -110,6 +158,7 @@ pr_prompter_free (PrPrompter *prompter)
   g_array_unref (prompter->between);
   g_array_unref (prompter->after);
   g_array_unref (prompter->thinking);
+  g_array_unref (prompter->bridge);
   g_free (prompter);
 }
 
@@ -155,8 +204,35 @@ pr_prompter_prompt (const PrPrompter *prompter, const gint32 *history, gint64 n,
   append_all (tokens, prompter->thinking);
 }
 
+void
+pr_prompter_bridge (const PrPrompter *prompter, GArray *tokens)
+{
+  append_all (tokens, prompter->bridge);
+}
+
+PrThinking
+pr_prompter_thinking (const PrPrompter *prompter)
+{
+  return prompter->protocol->thinking;
+}
+
+gint32
+pr_prompter_end_think (const PrPrompter *prompter)
+{
+  return prompter->end_think;
+}
+
+/* SID tokens are added tokens, so one flag tells. */
+gboolean
+pr_prompter_is_word (const PrPrompter *prompter, gint32 token)
+{
+  const GArray *flags = prompter->tokenizer->flags;
+
+  return token >= 0 && token < (gint32)flags->len && !(g_array_index (flags, guint8, token) & PR_TOKEN_ADDED);
+}
+
 gboolean
 pr_prompter_is_contiguous (const PrPrompter *prompter)
 {
-  return prompter->thinking->len == 0 && prompter->between->len == 0 && prompter->after->len == 0;
+  return prompter->protocol->thinking == PR_THINKING_NONE && prompter->between->len == 0 && prompter->after->len == 0;
 }

@@ -84,6 +84,7 @@ check_positions (PrSft *sft, const PrLmConfig *config, gint64 longest, GError **
   g_autofree gint32 *items = g_new0 (gint32, (gsize)n);
 
   pr_prompter_prompt (sft->prompter, items, n, tokens);
+  pr_prompter_bridge (sft->prompter, tokens);
   if ((gint64)tokens->len + sft->sids->levels <= config->max_positions)
     return TRUE;
   g_set_error (error, PR_ERROR, PR_ERROR_MANIFEST,
@@ -108,6 +109,17 @@ choose_valid_users (PrSft *sft)
     }
 }
 
+/* A thought in words differs from example to example, so whoever teaches one builds the examples. */
+static gboolean
+check_thinking (const PrProtocol *protocol, GError **error)
+{
+  if (protocol->thinking != PR_THINKING_COT)
+    return TRUE;
+  g_set_error (error, PR_ERROR, PR_ERROR_PLUGIN,
+               "examples of a protocol that thinks in words need a rationale each, which is not known here");
+  return FALSE;
+}
+
 PrSft *
 pr_sft_new (const PrLm *lm, const PrDataset *dataset, const PrSids *sids, const PrProtocol *protocol,
             const PrSftParams *params, GError **error)
@@ -129,6 +141,8 @@ pr_sft_new (const PrLm *lm, const PrDataset *dataset, const PrSids *sids, const 
                    sids->n_items, pr_dataset_n_items (dataset));
       return NULL;
     }
+  if (!check_thinking (protocol, error))
+    return NULL;
   sft->prompter = pr_prompter_new (protocol, pr_lm_tokenizer (lm), sids, dataset, error);
   if (sft->prompter == NULL)
     return NULL;
@@ -189,10 +203,11 @@ pr_sft_example (gpointer ctx, guint epoch, gsize index, PrExample *example, GErr
   pr_example_clear (example);
   /* A pass shows more purchases than a prompt may have, so only the part before the targets is a prompt. */
   pr_prompter_prompt (sft->prompter, items + window->first, window->target - window->first, example->tokens);
-  pr_example_mark (example, FALSE);
+  pr_prompter_bridge (sft->prompter, example->tokens);
+  pr_example_mark (example, 0);
   for (gint32 i = window->target; i <= window->last; i++)
     pr_prompter_item (sft->prompter, items[i], example->tokens);
-  pr_example_mark (example, TRUE);
+  pr_example_mark (example, 1);
   return TRUE;
 }
 
@@ -208,9 +223,10 @@ pr_sft_valid_example (gpointer ctx, guint epoch, gsize index, PrExample *example
   (void)error;
   pr_example_clear (example);
   pr_prompter_prompt (sft->prompter, history, n, example->tokens);
-  pr_example_mark (example, FALSE);
+  pr_prompter_bridge (sft->prompter, example->tokens);
+  pr_example_mark (example, 0);
   pr_prompter_item (sft->prompter, pr_dataset_target (sft->dataset, user, PR_SPLIT_VALID), example->tokens);
-  pr_example_mark (example, TRUE);
+  pr_example_mark (example, 1);
   return TRUE;
 }
 
@@ -228,6 +244,18 @@ ndcg_of (const gint32 *items, gint32 target)
   return 0;
 }
 
+/* One branch a prompt: the bridge, which is empty in most modes. */
+static void
+fill_branches (const PrSft *sft, gsize n, GArray *tokens, gint32 *first, gint32 *offsets)
+{
+  for (gsize i = 0; i < n; i++)
+    {
+      pr_prompter_bridge (sft->prompter, tokens);
+      first[i + 1] = (gint32)i + 1;
+      offsets[i + 1] = (gint32)tokens->len;
+    }
+}
+
 /* Sum of NDCG@10 over the sampled users [from, to). */
 static gboolean
 score_users (PrSft *sft, PrLm *lm, gsize from, gsize to, double *sum, GError **error)
@@ -235,8 +263,10 @@ score_users (PrSft *sft, PrLm *lm, gsize from, gsize to, double *sum, GError **e
   const PrBeamParams beam = { .beams = sft->params.valid_beams,
                               .normalise = PR_NORMALISE_TRIE,
                               .users_at_once = USERS_AT_ONCE };
-  g_autoptr (GArray) tokens = g_array_new (FALSE, FALSE, sizeof (gint32));
-  g_autofree gint32 *offsets = g_new0 (gint32, to - from + 1),
+  g_autoptr (GArray) tokens = g_array_new (FALSE, FALSE, sizeof (gint32)),
+                     bridges = g_array_new (FALSE, FALSE, sizeof (gint32));
+  g_autofree gint32 *offsets = g_new0 (gint32, to - from + 1), *first = g_new0 (gint32, to - from + 1),
+                    *bridge_offsets = g_new0 (gint32, to - from + 1),
                     *leaves = g_new (gint32, (to - from) * (gsize)beam.beams);
   g_autofree float *scores = g_new (float, (to - from) * (gsize)beam.beams);
 
@@ -249,8 +279,12 @@ score_users (PrSft *sft, PrLm *lm, gsize from, gsize to, double *sum, GError **e
       pr_prompter_prompt (sft->prompter, history, n, tokens);
       offsets[i - from + 1] = (gint32)tokens->len;
     }
-  if (!pr_beam_search (lm, sft->trie, &beam, (const gint32 *)(void *)tokens->data, offsets, to - from, NULL, leaves, scores,
-                       NULL, error))
+  fill_branches (sft, to - from, bridges, first, bridge_offsets);
+
+  const PrBranches branches = { first, (const gint32 *)(void *)bridges->data, bridge_offsets };
+
+  if (!pr_beam_search (lm, sft->trie, &beam, (const gint32 *)(void *)tokens->data, offsets, to - from,
+                       bridges->len > 0 ? &branches : NULL, leaves, scores, NULL, error))
     return FALSE;
   for (gsize i = from; i < to; i++)
     {

@@ -26,9 +26,7 @@ static const PrParamSpec params[] = {
 };
 
 static const PrSlotSpec slots[] = {
-  { PR_SLOT_IN, "lm", "lm/1", "The grounded model.", FALSE },
-  { PR_SLOT_IN, "dataset", "dataset/1", "Whose purchases are learned.", FALSE },
-  { PR_SLOT_IN, "sids", "sids/1", "The semantic ids that the model was grounded in.", FALSE },
+  PR_REC_INPUT_SLOTS ("The grounded model."),
   { PR_SLOT_OUT, "lm", "lm/1", "The model that answers directly, with its protocol.", FALSE },
 };
 
@@ -44,16 +42,12 @@ static gboolean
 plan (const void *params_, PrPlan *plan_, GError **error G_GNUC_UNUSED)
 {
   const Params *p = params_;
-  gboolean contiguous = g_str_has_suffix (p->prompt, "{history}") && p->separator[0] == '\0', vocab_known;
-  gint64 n = pr_sft_estimate_n (&p->sft, contiguous, pr_plan_input_dim (plan_, "dataset", "n_users"));
-  gint64 levels = pr_plan_input_dim (plan_, "sids", "levels");
-  PrLmConfig config;
+  const PrSftShape shape = {
+    .history = p->history,
+    .contiguous = g_str_has_suffix (p->prompt, "{history}") && p->separator[0] == '\0',
+  };
 
-  if (!pr_plan_input_lm (plan_, "lm", &config, &vocab_known))
-    return TRUE;
-  pr_plan_set_lm (plan_, "lm", &config, vocab_known);
-  /* Typical histories are about half as long as the longest shown. */
-  pr_plan_set_training (plan_, &config, &p->train, n, 10 + (double)(p->history * MAX (1, levels)) / 2);
+  pr_sft_plan (plan_, &p->sft, &p->train, &shape);
   return TRUE;
 }
 
@@ -62,25 +56,9 @@ run (const void *params_, PrRun *run_, GError **error)
 {
   const Params *p = params_;
   g_autoptr (PrProtocol) protocol = pr_protocol_new (p->prompt, p->separator, p->history);
-  g_autoptr (PrLm) lm = NULL;
-  g_autoptr (PrDataset) dataset = NULL;
-  g_autoptr (PrSids) sids = NULL;
-  g_autoptr (PrSft) sft = NULL;
-  PrTraining training = { .name = "train" };
+  g_auto (PrRecInputs) inputs = { 0 };
 
-  if ((lm = pr_lm_load (pr_run_input_dir (run_, "lm"), error)) == NULL
-      || (dataset = pr_dataset_load (pr_run_input_dir (run_, "dataset"), error)) == NULL
-      || (sids = pr_sids_load (pr_run_input_dir (run_, "sids"), error)) == NULL
-      || (sft = pr_sft_new (lm, dataset, sids, protocol, &p->sft, error)) == NULL)
-    return FALSE;
-  pr_sft_describe (sft, &training);
-  pr_run_metric (run_, "train_examples", (double)training.n_examples);
-  pr_run_metric (run_, "valid_users", (double)pr_sft_n_valid (sft));
-  if (p->train.epochs > 0 && !pr_train (run_, lm, &training, &p->train, pr_run_seed (run_), error))
-    return FALSE;
-  pr_lm_set_protocol (lm, protocol);
-  pr_run_set_lm (run_, "lm", lm);
-  return pr_lm_save (lm, pr_run_output_dir (run_, "lm"), error);
+  return pr_rec_inputs_load (run_, &inputs, error) && pr_sft_run (run_, &inputs, protocol, &p->sft, &p->train, error);
 }
 
 static const PrStage stage = {

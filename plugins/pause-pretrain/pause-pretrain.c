@@ -31,9 +31,7 @@ static const PrParamSpec params[] = {
 };
 
 static const PrSlotSpec slots[] = {
-  { PR_SLOT_IN, "lm", "lm/1", "The CPT checkpoint: in a manifest `in.lm = ground.lm`.", FALSE },
-  { PR_SLOT_IN, "dataset", "dataset/1", "The items of CPT.", FALSE },
-  { PR_SLOT_IN, "sids", "sids/1", "The semantic ids of CPT.", FALSE },
+  PR_REC_INPUT_SLOTS ("The CPT checkpoint: in a manifest `in.lm = ground.lm`."),
   { PR_SLOT_OUT, "pause", "token-embedding/1", "e_pause.", FALSE },
 };
 
@@ -116,23 +114,19 @@ run (const void *params_, PrRun *run_, GError **error)
 {
   const Params *p = params_;
   guint64 seed = pr_run_seed (run_);
-  g_autoptr (PrLm) lm = NULL;
-  g_autoptr (PrDataset) dataset = NULL;
-  g_autoptr (PrSids) sids = NULL;
+  g_auto (PrRecInputs) inputs = { 0 };
   g_autoptr (PrGrounding) grounding = NULL;
   static const char *const names[] = { "<pause>", NULL };
 
-  if ((lm = pr_lm_load (pr_run_input_dir (run_, "lm"), error)) == NULL
-      || (dataset = pr_dataset_load (pr_run_input_dir (run_, "dataset"), error)) == NULL
-      || (sids = pr_sids_load (pr_run_input_dir (run_, "sids"), error)) == NULL
-      || !pr_lm_add_token_row (lm, names[0], (PrRowStart)p->init, sids, seed, error)
-      || (grounding = pr_grounding_new (lm, dataset, sids, &p->grounding, seed, error)) == NULL
-      || !check_room (p, grounding, lm, error))
+  if (!pr_rec_inputs_load (run_, &inputs, error)
+      || !pr_lm_add_token_row (inputs.lm, names[0], (PrRowStart)p->init, inputs.sids, seed, error)
+      || (grounding = pr_grounding_new (inputs.lm, inputs.dataset, inputs.sids, &p->grounding, seed, error)) == NULL
+      || !check_room (p, grounding, inputs.lm, error))
     return FALSE;
 
-  gint32 pause = pr_tokenizer_lookup (pr_lm_tokenizer (lm), names[0]);
+  gint32 pause = pr_tokenizer_lookup (pr_lm_tokenizer (inputs.lm), names[0]);
   g_autofree float *start =
-      g_memdup2 (pr_lm_embedding_row (lm, pause), sizeof (float) * (gsize)pr_lm_config (lm)->hidden);
+      g_memdup2 (pr_lm_embedding_row (inputs.lm, pause), sizeof (float) * (gsize)pr_lm_config (inputs.lm)->hidden);
   Sequences sequences = { grounding, p->share, pause, pr_rng_new (seed, "pause-positions") };
   const PrTraining training = {
     .name = "train",
@@ -144,10 +138,10 @@ run (const void *params_, PrRun *run_, GError **error)
     .n_rows = 1,
   };
 
-  if (p->train.epochs > 0 && !pr_train (run_, lm, &training, &p->train, seed, error))
+  if (p->train.epochs > 0 && !pr_train (run_, inputs.lm, &training, &p->train, seed, error))
     return FALSE;
-  report_movement (run_, lm, pause, start);
-  return pr_token_embedding_save (lm, names, pr_run_output_dir (run_, "pause"), error);
+  report_movement (run_, inputs.lm, pause, start);
+  return pr_token_embedding_save (inputs.lm, names, pr_run_output_dir (run_, "pause"), error);
 }
 
 static const PrStage stage = {

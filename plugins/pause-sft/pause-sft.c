@@ -26,10 +26,8 @@ static const PrParamSpec params[] = {
 };
 
 static const PrSlotSpec slots[] = {
-  { PR_SLOT_IN, "lm", "lm/1", "The next-item SFT checkpoint, with its protocol.", FALSE },
+  PR_REC_INPUT_SLOTS ("The next-item SFT checkpoint, with its protocol."),
   { PR_SLOT_IN, "pause", "token-embedding/1", "e_pause from pause pre-training; a fresh one without.", TRUE },
-  { PR_SLOT_IN, "dataset", "dataset/1", "Whose purchases are learned.", FALSE },
-  { PR_SLOT_IN, "sids", "sids/1", "The semantic ids that the model was grounded in.", FALSE },
   { PR_SLOT_OUT, "lm", "lm/1", "The model that pauses before it answers, with its protocol.", FALSE },
 };
 
@@ -45,75 +43,37 @@ static gboolean
 plan (const void *params_, PrPlan *plan_, GError **error G_GNUC_UNUSED)
 {
   const Params *p = params_;
-  gint64 n = pr_sft_estimate_n (&p->sft, FALSE, pr_plan_input_dim (plan_, "dataset", "n_users"));
-  gint64 levels = pr_plan_input_dim (plan_, "sids", "levels");
-  PrLmConfig config;
-
-  if (!pr_plan_input_lm (plan_, "lm", &config, NULL))
-    return TRUE;
   /* Whether <pause> is new to the model is not known yet. */
-  pr_plan_set_lm (plan_, "lm", &config, FALSE);
-  pr_plan_set_training (plan_, &config, &p->train, n, 12 + (double)p->k + 10.0 * (double)MAX (1, levels));
+  const PrSftShape shape = { .thought = 2 + (double)p->k, .new_tokens = TRUE };
+
+  pr_sft_plan (plan_, &p->sft, &p->train, &shape);
   return TRUE;
-}
-
-/* x' = Prompt(H) <think> <pause> x k </think>, with the template that next-item SFT trained. */
-static PrProtocol *
-pause_protocol (const PrLm *lm, gint64 k, GError **error)
-{
-  const PrProtocol *direct = pr_lm_protocol (lm);
-  PrProtocol *protocol;
-
-  if (direct == NULL)
-    {
-      g_set_error (error, PR_ERROR, PR_ERROR_DATA,
-                   "the model has no protocol.json, so its prompt is not known: start from a model that next-item-sft "
-                   "has tuned");
-      return NULL;
-    }
-  protocol = pr_protocol_copy (direct);
-  protocol->thinking = PR_THINKING_PAUSE;
-  protocol->pauses = k;
-  return protocol;
 }
 
 /* The merge of the two branches: the SFT checkpoint takes over e_pause, bit for bit. */
 static gboolean
-place_pause (const Params *p, PrRun *run, PrLm *lm, const PrSids *sids, GError **error)
+place_pause (const Params *p, PrRun *run, const PrRecInputs *inputs, GError **error)
 {
   const char *dir = pr_run_input_dir (run, "pause");
 
   if (dir == NULL)
-    return pr_lm_add_token_row (lm, "<pause>", (PrRowStart)p->init, sids, pr_run_seed (run), error);
-  return pr_token_embedding_apply (lm, dir, error);
+    return pr_lm_add_token_row (inputs->lm, "<pause>", (PrRowStart)p->init, inputs->sids, pr_run_seed (run), error);
+  return pr_token_embedding_apply (inputs->lm, dir, error);
 }
 
 static gboolean
 run (const void *params_, PrRun *run_, GError **error)
 {
   const Params *p = params_;
+  g_auto (PrRecInputs) inputs = { 0 };
   g_autoptr (PrProtocol) protocol = NULL;
-  g_autoptr (PrLm) lm = NULL;
-  g_autoptr (PrDataset) dataset = NULL;
-  g_autoptr (PrSids) sids = NULL;
-  g_autoptr (PrSft) sft = NULL;
-  PrTraining training = { .name = "train" };
 
-  if ((lm = pr_lm_load (pr_run_input_dir (run_, "lm"), error)) == NULL
-      || (protocol = pause_protocol (lm, p->k, error)) == NULL
-      || (dataset = pr_dataset_load (pr_run_input_dir (run_, "dataset"), error)) == NULL
-      || (sids = pr_sids_load (pr_run_input_dir (run_, "sids"), error)) == NULL
-      || !place_pause (p, run_, lm, sids, error)
-      || (sft = pr_sft_new (lm, dataset, sids, protocol, &p->sft, error)) == NULL)
+  /* x' = Prompt(H) <think> <pause> x k </think>, with the template that next-item SFT trained. */
+  if (!pr_rec_inputs_load (run_, &inputs, error) || (protocol = pr_lm_require_protocol (inputs.lm, error)) == NULL)
     return FALSE;
-  pr_sft_describe (sft, &training);
-  pr_run_metric (run_, "train_examples", (double)training.n_examples);
-  pr_run_metric (run_, "valid_users", (double)pr_sft_n_valid (sft));
-  if (p->train.epochs > 0 && !pr_train (run_, lm, &training, &p->train, pr_run_seed (run_), error))
-    return FALSE;
-  pr_lm_set_protocol (lm, protocol);
-  pr_run_set_lm (run_, "lm", lm);
-  return pr_lm_save (lm, pr_run_output_dir (run_, "lm"), error);
+  protocol->thinking = PR_THINKING_PAUSE;
+  protocol->pauses = p->k;
+  return place_pause (p, run_, &inputs, error) && pr_sft_run (run_, &inputs, protocol, &p->sft, &p->train, error);
 }
 
 static const PrStage stage = {

@@ -19,9 +19,7 @@ static const PrParamSpec params[] = {
 };
 
 static const PrSlotSpec slots[] = {
-  { PR_SLOT_IN, "lm", "lm/1", "The model to ground.", FALSE },
-  { PR_SLOT_IN, "dataset", "dataset/1", "Items with their texts.", FALSE },
-  { PR_SLOT_IN, "sids", "sids/1", "Their semantic ids.", FALSE },
+  PR_REC_INPUT_SLOTS ("The model to ground."),
   { PR_SLOT_OUT, "lm", "lm/1", "The grounded model, its vocabulary grown by the SID tokens.", FALSE },
 };
 
@@ -75,16 +73,11 @@ run (const void *params_, PrRun *run_, GError **error)
 {
   const Params *p = params_;
   guint64 seed = pr_run_seed (run_);
-  g_autoptr (PrLm) lm = NULL;
-  g_autoptr (PrDataset) dataset = NULL;
-  g_autoptr (PrSids) sids = NULL;
+  g_auto (PrRecInputs) inputs = { 0 };
   g_autoptr (PrGrounding) grounding = NULL;
 
-  if ((lm = pr_lm_load (pr_run_input_dir (run_, "lm"), error)) == NULL
-      || (dataset = pr_dataset_load (pr_run_input_dir (run_, "dataset"), error)) == NULL
-      || (sids = pr_sids_load (pr_run_input_dir (run_, "sids"), error)) == NULL
-      || !add_sid_tokens (lm, sids, seed, error)
-      || (grounding = pr_grounding_new (lm, dataset, sids, &p->grounding, seed, error)) == NULL)
+  if (!pr_rec_inputs_load (run_, &inputs, error) || !add_sid_tokens (inputs.lm, inputs.sids, seed, error)
+      || (grounding = pr_grounding_new (inputs.lm, inputs.dataset, inputs.sids, &p->grounding, seed, error)) == NULL)
     return FALSE;
 
   const PrTraining training = {
@@ -96,10 +89,10 @@ run (const void *params_, PrRun *run_, GError **error)
   };
 
   pr_run_metric (run_, "sequences_per_epoch", (double)training.n_examples);
-  if (p->train.epochs > 0 && !pr_train (run_, lm, &training, &p->train, seed, error))
+  if (p->train.epochs > 0 && !pr_train (run_, inputs.lm, &training, &p->train, seed, error))
     return FALSE;
-  pr_run_set_lm (run_, "lm", lm);
-  return pr_lm_save (lm, pr_run_output_dir (run_, "lm"), error);
+  pr_run_set_lm (run_, "lm", inputs.lm);
+  return pr_lm_save (inputs.lm, pr_run_output_dir (run_, "lm"), error);
 }
 
 static const PrStage stage = {

@@ -2,6 +2,7 @@
 #include "pr-check.h"
 
 #include <pauserec/io.h>
+#include <pauserec/lm.h>
 #include <pauserec/protocol.h>
 
 static PrTokenizer *tokenizer;
@@ -120,6 +121,74 @@ START_TEST (pauses_stand_between_the_tags)
 }
 END_TEST
 
+START_TEST (latent_steps_are_a_bridge)
+{
+  g_autoptr (PrPrompter) two = make ("{history}", "", 1, PR_THINKING_LATENT, 2),
+                         pause = make ("{history}", "", 1, PR_THINKING_PAUSE, 2),
+                         none = make ("{history}", "", 1, PR_THINKING_NONE, 0);
+  g_autoptr (GArray) prompt = g_array_new (FALSE, FALSE, sizeof (gint32)),
+                     bridge = g_array_new (FALSE, FALSE, sizeof (gint32));
+
+  pr_prompter_prompt (two, bought, 3, prompt);
+  assert_tokens (prompt, A0, B1, THINK);
+  pr_prompter_bridge (pause, bridge);
+  pr_prompter_bridge (none, bridge);
+  ck_assert_uint_eq (bridge->len, 0);
+  pr_prompter_bridge (two, bridge);
+  assert_tokens (bridge, PR_TOKEN_LATENT, PR_TOKEN_LATENT, END_THINK);
+  ck_assert_int_eq (pr_prompter_thinking (two), PR_THINKING_LATENT);
+  ck_assert_int_eq (pr_prompter_end_think (two), END_THINK);
+  ck_assert_int_eq (pr_prompter_end_think (none), -1);
+  ck_assert (!pr_prompter_is_contiguous (two));
+}
+END_TEST
+
+static PrPrompter *
+make_filler (const char *token, gint64 pauses, GError **error)
+{
+  g_autoptr (PrProtocol) protocol = pr_protocol_new ("{history}", "", 1);
+
+  protocol->thinking = PR_THINKING_PAUSE;
+  protocol->pauses = pauses;
+  g_free (protocol->token);
+  protocol->token = g_strdup (token);
+  return pr_prompter_new (protocol, tokenizer, sids, NULL, error);
+}
+
+START_TEST (any_single_token_can_pause)
+{
+  g_autoptr (GError) many = NULL, nothing = NULL;
+  g_autoptr (PrPrompter) dots = make_filler (".", 2, NULL), added = make_filler ("<a_0>", 1, NULL),
+                         unused = make_filler ("...", 0, NULL);
+  g_autoptr (GArray) a = g_array_new (FALSE, FALSE, sizeof (gint32)), b = g_array_new (FALSE, FALSE, sizeof (gint32)),
+                     c = g_array_new (FALSE, FALSE, sizeof (gint32));
+
+  pr_prompter_prompt (dots, bought, 3, a);
+  assert_tokens (a, A0, B1, THINK, DOT, DOT, END_THINK);
+  pr_prompter_prompt (added, bought, 3, b);
+  assert_tokens (b, A0, B1, THINK, A0, END_THINK);
+  pr_prompter_prompt (unused, bought, 3, c);
+  assert_tokens (c, A0, B1, THINK, END_THINK);
+  ck_assert_ptr_null (make_filler ("...", 1, &many));
+  ck_assert_pr_error (many, PR_ERROR_DATA, "3 tokens of '...'");
+  ck_assert_ptr_null (make_filler ("", 1, &nothing));
+  ck_assert_pr_error (nothing, PR_ERROR_DATA, "0 tokens");
+}
+END_TEST
+
+START_TEST (words_are_what_is_not_added)
+{
+  g_autoptr (PrPrompter) prompter = make ("{history}", "", 1, PR_THINKING_COT, 0);
+
+  ck_assert (pr_prompter_is_word (prompter, 0));
+  ck_assert (pr_prompter_is_word (prompter, U));
+  for (gint32 token = 256; token <= PAUSE; token++)
+    ck_assert (!pr_prompter_is_word (prompter, token));
+  ck_assert (!pr_prompter_is_word (prompter, PAUSE + 1));
+  ck_assert (!pr_prompter_is_word (prompter, PR_TOKEN_LATENT));
+}
+END_TEST
+
 START_TEST (contiguous_only_if_nothing_stands_between)
 {
   g_autoptr (PrPrompter) separator = make ("U{history}", ",", 2, PR_THINKING_NONE, 0),
@@ -198,6 +267,56 @@ START_TEST (round_trip)
 }
 END_TEST
 
+/* Keys that a mode does not use stay out of its file: older files and programs keep their form. */
+START_TEST (files_of_the_modes)
+{
+  static const struct
+  {
+    PrThinking thinking;
+    gint64 pauses;
+    const char *token, *note, *extra;
+  } cases[] = {
+    { PR_THINKING_NONE, 0, PR_PAUSE_TOKEN, "", NULL },
+    { PR_THINKING_COT, 0, PR_PAUSE_TOKEN, "", NULL },
+    { PR_THINKING_PAUSE, 3, PR_PAUSE_TOKEN, "", NULL },
+    { PR_THINKING_LATENT, 3, PR_PAUSE_TOKEN, "", NULL },
+    { PR_THINKING_PAUSE, 3, "...", "", "token" },
+    { PR_THINKING_NOTE, 0, PR_PAUSE_TOKEN, "{last_title}", "note" },
+    { PR_THINKING_NOTE, 0, PR_PAUSE_TOKEN, "", "note" },
+  };
+  g_autofree char *dir = pr_check_tmpdir (), *path = g_build_filename (dir, "protocol.json", NULL);
+  g_autoptr (PrProtocol) protocol = pr_protocol_new ("{history}", "", 7), loaded = NULL;
+  GError *error = NULL;
+  json_t *file;
+
+  protocol->thinking = cases[_i].thinking;
+  protocol->pauses = cases[_i].pauses;
+  g_free (protocol->token);
+  protocol->token = g_strdup (cases[_i].token);
+  g_free (protocol->note);
+  protocol->note = g_strdup (cases[_i].note);
+  ck_assert (pr_protocol_save (protocol, path, &error));
+  file = pr_json_load (path, &error);
+  ck_assert_ptr_nonnull (file);
+  ck_assert_uint_eq (json_object_size (file), cases[_i].extra != NULL ? 6 : 5);
+  ck_assert (cases[_i].extra == NULL || json_object_get (file, cases[_i].extra) != NULL);
+  ck_assert_str_eq (json_string_value (json_object_get (file, "thinking")), pr_thinking_names[cases[_i].thinking]);
+  json_decref (file);
+  loaded = pr_protocol_load (path, &error);
+  ck_assert_no_error (error);
+  g_autoptr (PrProtocol) copy = pr_protocol_copy (loaded);
+
+  ck_assert_int_eq (copy->thinking, cases[_i].thinking);
+  ck_assert_int_eq (copy->pauses, cases[_i].pauses);
+  ck_assert_str_eq (copy->token, cases[_i].token);
+  ck_assert_str_eq (copy->note, cases[_i].note);
+  pr_check_rmdir (dir);
+}
+END_TEST
+
+#define FILE_OF(thinking, pauses, more)                                                                                \
+  "{\"prompt\":\"{history}\",\"separator\":\"\",\"history\":1,\"thinking\":\"" thinking "\",\"pauses\":" pauses more "}"
+
 static const char *const faulty[][2] = {
   { "{}", "exactly the keys" },
   { "[]", "exactly the keys" },
@@ -212,6 +331,17 @@ static const char *const faulty[][2] = {
   { "{\"prompt\":\"{history}\",\"separator\":\"\",\"history\":1,\"thinking\":\"none\",\"pauses\":0,\"more\":1}",
     "exactly the keys" },
   { "{\"prompt\":", "JSON" },
+  { FILE_OF ("none", "0", ",\"token\":\"x\""), "'token' must be a text, and only with thinking = pause" },
+  { FILE_OF ("latent", "1", ",\"token\":\"x\""), "'token'" },
+  { FILE_OF ("pause", "1", ",\"token\":5"), "'token'" },
+  { FILE_OF ("pause", "1", ",\"token\":\"\""), "token must have 1 to" },
+  { FILE_OF ("pause", "1", ",\"note\":\"x\""), "'note' must be a text, and only with thinking = note" },
+  { FILE_OF ("pause", "1", ",\"nota\":\"x\""), "exactly the keys" },
+  { FILE_OF ("note", "0", ""), "'note' is missing" },
+  { FILE_OF ("note", "0", ",\"note\":[]"), "'note' must be" },
+  { FILE_OF ("note", "1", ",\"note\":\"x\""), "pauses 1" },
+  { FILE_OF ("cot", "1", ""), "pauses 1" },
+  { FILE_OF ("latent", "9999", ""), "pauses 9999" },
 };
 
 START_TEST (faulty_files)
@@ -237,11 +367,15 @@ main (void)
   tcase_add_test (prompts, direct_prompt);
   tcase_add_test (prompts, history_is_cut_to_its_end);
   tcase_add_test (prompts, pauses_stand_between_the_tags);
+  tcase_add_test (prompts, latent_steps_are_a_bridge);
+  tcase_add_test (prompts, any_single_token_can_pause);
+  tcase_add_test (prompts, words_are_what_is_not_added);
   tcase_add_test (prompts, contiguous_only_if_nothing_stands_between);
   tcase_add_test (prompts, missing_tokens);
   suite_add_tcase (suite, prompts);
   tcase_add_test (files, template_check);
   tcase_add_test (files, round_trip);
+  tcase_add_loop_test (files, files_of_the_modes, 0, 7);
   tcase_add_loop_test (files, faulty_files, 0, G_N_ELEMENTS (faulty));
   suite_add_tcase (suite, files);
   return pr_check_main (suite);

@@ -69,7 +69,9 @@ spell (void)
     {
       gint32 token = g_array_index (example.tokens, gint32, i);
 
-      if (token >= THINK)
+      if (token == PR_TOKEN_LATENT)
+        g_string_append_c (text, 'L');
+      else if (token >= THINK)
         g_string_append (text, names[token - THINK]);
       else
         g_string_append_c (text, (char)(token + '!'));
@@ -105,6 +107,33 @@ START_TEST (pauses_stand_before_the_target)
 
   assert_example (sft, 1, "U a0 b1 a2 b1 . <think> P P P </think> a0! b0! ");
   assert_example (none, 0, "U a2 b1 <think> </think> a0! b0! ");
+}
+END_TEST
+
+START_TEST (latent_steps_stand_before_the_target)
+{
+  g_autoptr (PrProtocol) protocol = pr_protocol_new ("U{history}", "", 2);
+  const PrSftParams params = { PR_TARGETS_ALL_PREFIXES, PR_VALID_LOSS, 100, 20 };
+  g_autoptr (GError) room = NULL, words = NULL;
+
+  protocol->thinking = PR_THINKING_LATENT;
+  protocol->pauses = 2;
+  g_autoptr (PrSft) sft = pr_sft_new (lm, dataset, sids, protocol, &params, NULL);
+
+  ck_assert_uint_eq (pr_sft_n (sft), 1 + 6);
+  assert_example (sft, 0, "U a2 b1 <think> L L </think> a0! b0! ");
+  assert_example (sft, 6, "U a0 b1 a2 b1 <think> L L </think> a0! b0! ");
+  ck_assert (pr_sft_valid_example (sft, 0, 0, &example, NULL));
+  g_autofree char *valid = spell ();
+
+  ck_assert_ptr_nonnull (strstr (valid, " <think> L L </think> a"));
+  protocol->pauses = 60; /* 1 + 4 + <think>, 60 steps, </think>, SID: 69 of 64 positions */
+  ck_assert_ptr_null (pr_sft_new (lm, dataset, sids, protocol, &params, &room));
+  ck_assert_pr_error (room, PR_ERROR_MANIFEST, "makes 69 tokens");
+  protocol->thinking = PR_THINKING_COT;
+  protocol->pauses = 0;
+  ck_assert_ptr_null (pr_sft_new (lm, dataset, sids, protocol, &params, &words));
+  ck_assert_pr_error (words, PR_ERROR_PLUGIN, "rationale");
 }
 END_TEST
 
@@ -261,6 +290,7 @@ main (void)
   tcase_add_checked_fixture (tcase, setup, teardown);
   tcase_add_test (tcase, last_target);
   tcase_add_test (tcase, pauses_stand_before_the_target);
+  tcase_add_test (tcase, latent_steps_stand_before_the_target);
   tcase_add_test (tcase, all_prefixes_in_one_pass);
   tcase_add_test (tcase, all_prefixes_in_windows);
   tcase_add_test (tcase, all_prefixes_one_by_one);
