@@ -59,16 +59,15 @@ collect_products (PrModel *m, gint32 l, float *grads, GArray *products)
                 grads + at->o);
 }
 
-static void
-backward_rows (PrModel *m, gint32 l, gsize index)
+void
+pr_model_backward_rows (PrModel *m, gint32 l, gsize index, gboolean weights)
 {
   const PrModelTile *t = &m->tiles[index];
   const PrLayerWidths *w = &m->width;
   const PrModelGradients *g = &m->gradients[l % 2];
   gint64 base = l * m->stride;
   gint32 depth = m->config.layers - 1 - l;
-  gboolean all = m->backward->rows == NULL;
-  float *partial = all ? m->partial[l % 2] + (gint64)index * m->n_partial : NULL;
+  float *partial = weights ? m->partial[l % 2] + (gint64)index * m->n_partial : NULL;
   PrDropout storage[2];
   PrLayerBackward b = { .rows = t->rows, .row = t->row };
 
@@ -85,7 +84,7 @@ backward_rows (PrModel *m, gint32 l, gsize index)
   b.qk = m->qk, b.d_qk = m->d_qk, b.d_attended = m->d_attended, b.d_act = m->d_act, b.d_normed = m->d_normed;
   b.dy = m->dx[depth % 3], b.dx = m->dx[(depth + 1) % 3];
   b.d_mlp = g->d_mlp, b.d_gate_up = g->d_gate_up, b.d_mid = g->d_mid, b.d_out = g->d_out, b.d_qkv = g->d_qkv;
-  if (all)
+  if (weights)
     {
       b.act = g->act, b.mid_normed = g->mid_normed, b.normed = g->normed;
       b.d_in_norm = partial;
@@ -109,7 +108,7 @@ pass_tile (gpointer ctx, gsize index, guint worker)
   (void)worker;
   if (index < pass->n_row_tiles)
     {
-      backward_rows (m, pass->layer, index);
+      pr_model_backward_rows (m, pass->layer, index, m->backward->rows == NULL);
       return;
     }
   p = &g_array_index (pass->products, Product, index - pass->n_row_tiles);
@@ -178,6 +177,8 @@ embedding_backward (PrModel *m, float *grads)
       upload_listed_rows (m);
       table = grads;
     }
+  else if (m->latent)
+    m->backend->upload (m->tokens, m->chunk->tokens, (gsize)rows * sizeof (gint32)); /* latent: -1, skipped */
   m->backend->embedding_backward (rows, m->width.hidden, m->tokens, m->dx[m->config.layers % 3], table);
 }
 

@@ -1,4 +1,4 @@
-/* model-private.h - the workspace that model.c, head.c and backward.c share. */
+/* model-private.h - the workspace that model.c, head.c, latent.c and backward.c share. */
 #ifndef PR_MODEL_PRIVATE_H
 #define PR_MODEL_PRIVATE_H
 
@@ -10,6 +10,7 @@ typedef struct
 {
   gint64 row, rows;
   gsize sequence, n_sequences;
+  gsize n_latents; /* most latent positions in one of its sequences */
 } PrModelTile;
 
 /* Operands of the weight gradients of one layer; two sets, because the gradients of layer l + 1 are computed beside the
@@ -47,7 +48,8 @@ struct PrModel
   float *dx[3]; /* gradients of layers' outputs, in turn: one is read by the weight gradients of the layer above */
   PrModelGradients gradients[2];
   float *d_qk, *d_attended, *d_act, *d_normed;
-  gint64 n_partial; /* floats of a tile's share of the gradients of norms and biases */
+  float *latent_rstd; /* [max_rows] of the final norm in the row before a latent one */
+  gint64 n_partial;   /* floats of a tile's share of the gradients of norms and biases */
   gint64 max_tiles;
   float *partial[2]; /* [max_tiles, n_partial] */
 
@@ -58,7 +60,8 @@ struct PrModel
   PrLayer *layers;            /* [layers] */
   PrModelTile *tiles;         /* [max_tiles] */
   gsize n_tiles;
-  gint32 *host; /* [max_rows] */
+  gboolean latent; /* the chunk has latent positions */
+  gint32 *host;    /* [max_rows] */
 };
 
 /* Uploads what CHUNK says and cuts it into tiles. */
@@ -74,5 +77,15 @@ void pr_model_forward (PrModel *model);
 void pr_model_head (PrModel *model, float *dx, float *grads);
 /* backward.c: from DX of the top (model->dx[0]) down to the embedding. */
 void pr_model_backward (PrModel *model, float *grads);
+/* The rows of tile INDEX through layer L, from dx[depth % 3] to dx[(depth + 1) % 3], depth counted from the top;
+ * WEIGHTS: leaves the operands of the weight gradients and the tile's partial sums behind. */
+void pr_model_backward_rows (PrModel *model, gint32 l, gsize index, gboolean weights);
+
+/* latent.c */
+gsize pr_model_count_latents (const PrChunk *chunk, gsize sequence);
+/* Inputs of latent J (from 0) of each sequence of the tile, from the pass just made. */
+void pr_model_feed (PrModel *model, const PrModelTile *tile, gsize j);
+/* Adds to model->dx[0] what reaches the top of rows by way of the latents that they feed; to GRADS the final norm's. */
+void pr_model_complete_top (PrModel *model, float *grads);
 
 #endif

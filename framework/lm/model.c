@@ -97,6 +97,7 @@ carve_backward (PrModel *m, Carver *c)
   m->d_attended = carve (c, rows, w->q);
   m->d_act = carve (c, rows, w->ffn);
   m->d_normed = carve (c, rows, w->hidden);
+  m->latent_rstd = carve (c, rows, 1);
 }
 
 /* Sizes and, if the carver has memory, pointers. */
@@ -196,9 +197,11 @@ cut_tiles (PrModel *m)
   PrModelTile tile = { 0 };
 
   m->n_tiles = 0;
+  m->latent = FALSE;
   for (gsize s = 0; s < m->chunk->n_sequences; s++)
     {
       gint64 rows = offsets[s + 1] - offsets[s];
+      gsize n_latents = pr_model_count_latents (m->chunk, s);
 
       if (tile.n_sequences > 0 && tile.rows + rows > m->backend->tile_rows)
         {
@@ -207,6 +210,8 @@ cut_tiles (PrModel *m)
         }
       tile.rows += rows;
       tile.n_sequences++;
+      tile.n_latents = MAX (tile.n_latents, n_latents);
+      m->latent |= n_latents > 0;
     }
   if (tile.n_sequences > 0)
     m->tiles[m->n_tiles++] = tile;
@@ -227,13 +232,18 @@ pr_model_start (PrModel *m, const float *weights, const PrChunk *chunk, const Pr
     for (gint32 i = chunk->offsets[s]; i < chunk->offsets[s + 1]; i++)
       m->host[i] = i - chunk->offsets[s];
   m->backend->upload (m->positions, m->host, rows * sizeof (gint32));
-  m->backend->upload (m->tokens, chunk->tokens, rows * sizeof (gint32));
+  /* Latent rows hold any embedding until they are fed. */
+  for (gsize i = 0; i < rows; i++)
+    m->host[i] = MAX (chunk->tokens[i], 0);
+  m->backend->upload (m->tokens, m->host, rows * sizeof (gint32));
   if (chunk->n_targets > 0)
     {
       m->backend->upload (m->sources, chunk->sources, chunk->n_targets * sizeof (gint32));
       m->backend->upload (m->targets, chunk->targets, chunk->n_targets * sizeof (gint32));
     }
   cut_tiles (m);
+  /* Without training layer 0's input, which is fed, is overwritten by layer 0's output. */
+  g_return_if_fail (m->training || !m->latent);
 }
 
 const PrDropout *
@@ -252,22 +262,21 @@ pr_model_top (const PrModel *m)
   return m->x + m->stride * m->config.layers * m->width.hidden;
 }
 
-static void
-forward_tile (gpointer ctx, gsize index, guint worker)
+static guint64
+first_row (const PrModel *m, const PrModelTile *t)
 {
-  PrModel *m = ctx;
-  const PrModelTile *t = &m->tiles[index];
+  return (m->backward != NULL ? m->backward->first_row : 0) + (guint64)t->row;
+}
+
+static void
+forward_layers (PrModel *m, const PrModelTile *t)
+{
   const PrLayerWidths *w = &m->width;
   gint64 row = t->row;
-  guint64 first = (m->backward != NULL ? m->backward->first_row : 0) + (guint64)row;
-  float *x = m->x + row * w->hidden;
+  guint64 first = first_row (m, t);
   PrDropout storage;
-  const PrDropout *dropout = pr_model_dropout (m, 0, &storage);
+  const PrDropout *dropout;
 
-  (void)worker;
-  m->backend->embedding_forward (t->rows, w->hidden, m->tokens + row, m->weights + m->layout->embedding, x);
-  if (dropout != NULL)
-    m->backend->dropout (dropout, t->rows, w->hidden, first, x, NULL, x);
   for (gint32 l = 0; l < m->config.layers; l++)
     {
       const PrLayer *layer = &m->layers[l];
@@ -285,6 +294,28 @@ forward_tile (gpointer ctx, gsize index, guint worker)
       dropout = pr_model_dropout (m, 2 + 2 * (guint64)l, &storage);
       pr_layer_mlp (layer, t->rows, m->mid + at * w->hidden, m->normed + row * w->hidden, m->mid_rstd + at,
                     m->gate_up + at * 2 * w->ffn, m->act + row * w->ffn, y, dropout, first);
+    }
+}
+
+static void
+forward_tile (gpointer ctx, gsize index, guint worker)
+{
+  PrModel *m = ctx;
+  const PrModelTile *t = &m->tiles[index];
+  gint64 n = m->width.hidden;
+  float *x = m->x + t->row * n;
+  PrDropout storage;
+  const PrDropout *dropout = pr_model_dropout (m, 0, &storage);
+
+  (void)worker;
+  m->backend->embedding_forward (t->rows, n, m->tokens + t->row, m->weights + m->layout->embedding, x);
+  if (dropout != NULL)
+    m->backend->dropout (dropout, t->rows, n, first_row (m, t), x, NULL, x);
+  forward_layers (m, t);
+  for (gsize j = 0; j < t->n_latents; j++)
+    {
+      pr_model_feed (m, t, j);
+      forward_layers (m, t);
     }
 }
 
@@ -337,6 +368,8 @@ pr_model_train (PrModel *m, const float *weights, float *grads, const PrChunk *c
   m->temperature = backward->objective != NULL && backward->temperature > 0 ? backward->temperature : 1;
   pr_model_forward (m);
   pr_model_head (m, m->dx[0], grads);
+  if (m->latent)
+    pr_model_complete_top (m, grads);
   pr_model_backward (m, grads);
   for (gsize i = 0; i < chunk->n_targets; i++)
     sum += m->values[i];

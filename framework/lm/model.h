@@ -2,6 +2,10 @@
  *
  * A chunk is a list of whole sequences laid end to end; each attends to itself alone (causal), positions count
  * from 0 in each.  No padding.  Logits exist only where a target is.
+ *
+ * A token may be PR_TOKEN_LATENT (lm.h), except a sequence's first, in a workspace made for training: neighbouring
+ * sequences with at most k of them, in any places, cost k forward passes more, and in training k passes of the
+ * gradients of activations.
  */
 #ifndef PR_MODEL_H
 #define PR_MODEL_H
@@ -12,7 +16,7 @@
 
 typedef struct
 {
-  const gint32 *tokens;  /* [offsets[n_sequences]] */
+  const gint32 *tokens;  /* [offsets[n_sequences]]; may be PR_TOKEN_LATENT */
   const gint32 *offsets; /* [n_sequences + 1], offsets[0] = 0 */
   gsize n_sequences;
   const gint32 *sources; /* [n_targets] row whose hidden state predicts; strictly increasing */

@@ -125,7 +125,14 @@ check_example (const PrExample *example, const PrLmConfig *config, guint epoch, 
                           "has %u tokens, the model has %d positions; shorten the example or raise max_positions",
                           example->tokens->len, config->max_positions);
   for (guint i = 0; i < example->tokens->len; i++)
-    if (AT (example->tokens, i) < 0 || AT (example->tokens, i) >= config->vocab)
+    if (AT (example->tokens, i) == PR_TOKEN_LATENT)
+      {
+        if (i == 0 || g_array_index (example->loss, float, i) != 0)
+          return example_error (error, epoch, index,
+                                "has a latent position at %u, %s; it must follow another and carry no loss", i,
+                                i == 0 ? "where there is no state to read" : "as a target");
+      }
+    else if (AT (example->tokens, i) < 0 || AT (example->tokens, i) >= config->vocab)
       return example_error (error, epoch, index, "has token id %d at position %u, outside the vocabulary of %d",
                             AT (example->tokens, i), i, config->vocab);
   for (guint i = 0; i < example->loss->len; i++)
@@ -218,16 +225,20 @@ pr_batch_next_chunk (PrBatch *batch, gint64 chunk_tokens, PrChunk *ret_chunk, gi
 }
 
 double
-pr_batch_flops (const PrBatch *batch, const PrLmConfig *config)
+pr_batch_flops (const PrBatch *batch, const PrLmConfig *config, int passes)
 {
-  double flops = 2.0 * config->hidden * config->vocab * batch->targets->len;
+  double flops = passes * 2.0 * config->hidden * config->vocab * batch->targets->len;
 
   for (guint i = 0; i < batch->ends->len; i++)
     {
-      double rows = AT (batch->offsets, i + 1) - AT (batch->offsets, i);
+      double rows = AT (batch->offsets, i + 1) - AT (batch->offsets, i), layers = passes;
 
+      /* One forward pass more for each latent position, and one of the gradients of activations. */
+      for (gint32 row = AT (batch->offsets, i); row < AT (batch->offsets, i + 1); row++)
+        if (AT (batch->tokens, row) == PR_TOKEN_LATENT)
+          layers += MIN (passes, 2);
       /* Row r attends to r + 1 rows: (rows + 1) / 2 on average. */
-      flops += rows * pr_lm_config_token_flops (config, (rows + 1) / 2);
+      flops += layers * rows * pr_lm_config_token_flops (config, (rows + 1) / 2);
     }
   return flops;
 }

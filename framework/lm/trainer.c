@@ -176,11 +176,11 @@ count_costs (PrTrainer *trainer)
   double *costs = trainer->state.costs;
   /* Backward costs two forwards, one for the inputs and one for the weights; the latter stand still when only rows
    * move. */
-  double passes = trainer->training->rows != NULL ? 2 : 3;
+  int passes = trainer->training->rows != NULL ? 2 : 3;
 
   costs[PR_COST_TRAIN_TOKENS] += (double)pr_batch_rows (trainer->batch);
   costs[PR_COST_OPTIMIZER_STEPS] += 1;
-  costs[PR_COST_FLOPS] += passes * pr_batch_flops (trainer->batch, &trainer->lm->config);
+  costs[PR_COST_FLOPS] += pr_batch_flops (trainer->batch, &trainer->lm->config, passes);
 }
 
 static gboolean

@@ -38,8 +38,9 @@ gboolean pr_batch_add (PrBatch *batch, const PrLmConfig *config, PrExampleFunc b
  * of the batch before it. */
 gboolean pr_batch_next_chunk (PrBatch *batch, gint64 chunk_tokens, PrChunk *ret_chunk, gint64 *ret_first_row);
 gint64 pr_batch_rows (const PrBatch *batch);
-/* Floating-point operations of one forward pass over the batch, head included. */
-double pr_batch_flops (const PrBatch *batch, const PrLmConfig *config);
+/* Floating-point operations over the batch, head included.  PASSES, in units of a forward pass: 1, forward; 2, with the
+ * gradients of activations; 3, with those of weights too.  Each sequence counts its own latent positions. */
+double pr_batch_flops (const PrBatch *batch, const PrLmConfig *config, int passes);
 
 /* Schedule ----------------------------------------------------------------- */
 

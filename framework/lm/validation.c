@@ -22,7 +22,7 @@ add_losses (PrTrainer *trainer, double *sum, double *weights, GError **error)
   gint64 first_row;
 
   trainer->state.costs[PR_COST_INFER_TOKENS] += (double)pr_batch_rows (batch);
-  trainer->state.costs[PR_COST_FLOPS] += pr_batch_flops (batch, &trainer->lm->config);
+  trainer->state.costs[PR_COST_FLOPS] += pr_batch_flops (batch, &trainer->lm->config, 1);
   while (pr_batch_next_chunk (batch, trainer->params->chunk_tokens, &chunk, &first_row))
     {
       if (!pr_trainer_reserve (trainer, chunk.offsets[chunk.n_sequences], error)

@@ -200,7 +200,8 @@ START_TEST (flops_are_counted_from_shapes)
   double attention = 2.0 * 2 * 2 * 4 * 6;                              /* a row and a row it attends to */
 
   /* 2 + 3 rows; row r attends to r + 1. */
-  ck_assert_double_eq (pr_batch_flops (batch, &c), 5 * matrices + (1 + 2 + 1 + 2 + 3) * attention + 2 * 2 * 16 * 264);
+  ck_assert_double_eq (pr_batch_flops (batch, &c, 1),
+                       5 * matrices + (1 + 2 + 1 + 2 + 3) * attention + 2 * 2 * 16 * 264);
   pr_batch_free (batch);
 }
 END_TEST

@@ -154,7 +154,44 @@ ref_layer (const Reference *r, gint32 l, double *x)
     x[i] += branch[i];
 }
 
-/* Losses of CHUNK's targets; returns their weighted sum, or that of the objective.  ret_hidden [rows, hidden] after the final norm, may be NULL. */
+/* x [n, hidden], inputs of a sequence, to hidden states after the final norm. */
+static inline void
+ref_run (const Reference *r, double *x)
+{
+  gint64 hidden = r->c->hidden;
+
+  ref_dropout (r, 0, x);
+  for (gint32 l = 0; l < r->c->layers; l++)
+    ref_layer (r, l, x);
+  for (gint64 t = 0; t < r->n; t++)
+    ref_norm (hidden, x + t * hidden, r->w + r->layout->final_norm, r->c->rms_eps, x + t * hidden);
+}
+
+/* Inputs of a sequence: what stands before a latent position is run on its own, and its last state is the input. */
+static inline void
+ref_inputs (const Reference *r, const gint32 *tokens, double *x)
+{
+  gint64 hidden = r->c->hidden;
+  g_autofree double *scratch = g_new (double, r->n *hidden);
+
+  for (gint64 t = 0; t < r->n; t++)
+    {
+      const double *input = r->w + r->layout->embedding + tokens[t] * hidden;
+      Reference prefix = *r;
+
+      if (tokens[t] == PR_TOKEN_LATENT)
+        {
+          prefix.n = t;
+          memcpy (scratch, x, sizeof (double) * (gsize)(t * hidden));
+          ref_run (&prefix, scratch);
+          input = scratch + (t - 1) * hidden;
+        }
+      memcpy (x + t * hidden, input, sizeof (double) * (gsize)hidden);
+    }
+}
+
+/* Losses of CHUNK's targets; returns their weighted sum, or that of the objective.  ret_hidden [rows, hidden] after the
+ * final norm, may be NULL. */
 static inline double
 ref_losses (const PrLmConfig *c, const PrLmLayout *layout, const double *w, const PrChunk *chunk,
             const PrBackward *backward, double *ret_losses, double *ret_hidden)
@@ -166,16 +203,9 @@ ref_losses (const PrLmConfig *c, const PrLmLayout *layout, const double *w, cons
   for (gsize s = 0; s < chunk->n_sequences; s++)
     {
       Reference r = { c, layout, w, backward, chunk->offsets[s], chunk->offsets[s + 1] - chunk->offsets[s] };
-      double *xs = x + r.row * hidden;
 
-      for (gint64 t = 0; t < r.n; t++)
-        memcpy (xs + t * hidden, w + layout->embedding + chunk->tokens[r.row + t] * hidden,
-                sizeof (double) * (gsize)hidden);
-      ref_dropout (&r, 0, xs);
-      for (gint32 l = 0; l < c->layers; l++)
-        ref_layer (&r, l, xs);
-      for (gint64 t = 0; t < r.n; t++)
-        ref_norm (hidden, xs + t * hidden, w + layout->final_norm, c->rms_eps, xs + t * hidden);
+      ref_inputs (&r, chunk->tokens + r.row, x + r.row * hidden);
+      ref_run (&r, x + r.row * hidden);
     }
   for (gsize i = 0; i < chunk->n_targets; i++)
     {
