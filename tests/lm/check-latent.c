@@ -129,7 +129,7 @@ check_values (const PrLmConfig *config, const char *pattern)
   g_autoptr (PrModel) model = case_model (&k);
 
   ref_losses (config, k.layout, k.exact, &k.chunk, NULL, ref, ref_hidden);
-  pr_model_losses (model, k.weights, &k.chunk, losses);
+  pr_model_losses (model, k.weights, &k.chunk, 1, losses);
   pr_model_hidden (model, k.weights, &k.chunk, hidden);
   for (gsize i = 0; i < k.chunk.n_targets; i++)
     ck_assert_double_eq_tol (losses[i], ref[i], VALUE_TOLERANCE * 10);

@@ -345,7 +345,7 @@ START_TEST (bad_input_is_refused)
   assert_refused (dir, short_beams, 0, PR_ERROR_MANIFEST, "top_k");
   drop_world (dir);
   dir = make_world (PR_THINKING_COT, 64);
-  assert_refused (dir, NULL, 0, PR_ERROR_MANIFEST, "cot");
+  assert_refused (dir, NULL, 0, PR_ERROR_MANIFEST, "lower thought_tokens");
   drop_world (dir);
   dir = make_world (PR_THINKING_NONE, 64);
   assert_refused (dir, NULL, 1, PR_ERROR_CANCELLED, "");

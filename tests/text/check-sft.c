@@ -132,7 +132,10 @@ START_TEST (latent_steps_stand_before_the_target)
   ck_assert_pr_error (room, PR_ERROR_MANIFEST, "makes 69 tokens");
   protocol->thinking = PR_THINKING_COT;
   protocol->pauses = 0;
-  ck_assert_ptr_null (pr_sft_new (lm, dataset, sids, protocol, &params, &words));
+
+  g_autoptr (PrSft) unsaid = pr_sft_new (lm, dataset, sids, protocol, &params, NULL);
+
+  ck_assert (!pr_sft_example (unsaid, 0, 0, &example, &words));
   ck_assert_pr_error (words, PR_ERROR_PLUGIN, "rationale");
 }
 END_TEST
