@@ -7,7 +7,8 @@
 enum
 {
   METHOD_RKMEANS,
-  METHOD_RANDOM
+  METHOD_RANDOM,
+  METHOD_RQVAE
 };
 enum
 {
@@ -22,6 +23,10 @@ typedef struct
   PrInts sizes;
   int64_t iterations, restarts, rounds;
   bool normalise_residuals;
+
+  PrInts rqvae_hidden;
+  int64_t rqvae_latent, rqvae_epochs, rqvae_batch_size, rqvae_dead_steps;
+  double rqvae_lr, rqvae_weight_decay, rqvae_beta;
 } Params;
 
 typedef struct
@@ -39,5 +44,10 @@ typedef struct
 
 /* Fill q->sids and what reassign needs, and add one value a level to column "unexplained" of table "codebook". */
 gboolean rkmeans_quantize (Quantizer *q, GError **error);
+gboolean rqvae_quantize (Quantizer *q, GError **error);
+
+/* Memory and operations that n embeddings of width d will need at most, from the shapes. */
+void rkmeans_estimate (const Params *params, gint64 n, gint64 d, double *ret_bytes, double *ret_flops);
+void rqvae_estimate (const Params *params, gint64 n, gint64 d, double *ret_bytes, double *ret_flops);
 
 #endif

@@ -78,6 +78,7 @@ best_fit (Work *w, gint32 level, GError **error)
       fit = kmeans_fit (&problem, error);
       if (fit == NULL)
         return NULL;
+      pr_run_add_cost (w->q->run, PR_COST_FLOPS, kmeans_flops (problem.n, problem.d, problem.k, fit->n_objective));
       if (best == NULL || fit->objective[fit->n_objective - 1] < best->objective[best->n_objective - 1])
         {
           g_clear_pointer (&best, kmeans_fit_free);
@@ -134,6 +135,15 @@ quantize_level (Work *w, gint32 level, GError **error)
     }
   pr_run_table (w->q->run, "codebook", "unexplained", unexplained (w));
   return TRUE;
+}
+
+void
+rkmeans_estimate (const Params *p, gint64 n, gint64 d, double *ret_bytes, double *ret_flops)
+{
+  *ret_bytes = 4.0 * (double)n * (double)d * (p->collisions == POLICY_REASSIGN ? 2 : 1);
+  *ret_flops = 0;
+  for (gint64 l = 0; l < p->sizes.n; l++)
+    *ret_flops += (double)p->restarts * kmeans_flops (n, d, (gint32)p->sizes.v[l], p->iterations + 1);
 }
 
 gboolean

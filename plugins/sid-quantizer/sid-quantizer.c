@@ -9,23 +9,38 @@
 #include "kmeans.h"
 #include "quantizer.h"
 #include "report.h"
+#include "rqvae.h"
 
 #include <math.h>
 
-static const char *const methods[] = { "rkmeans", "random", NULL };
+static const char *const methods[] = { "rkmeans", "random", "rqvae", NULL };
 static const char *const policies[] = { "digit", "reassign", "keep", NULL };
 
 static const PrParamSpec params[] = {
-  PR_PARAM_CHOICE (Params, method, methods, METHOD_RKMEANS,
-                   "rkmeans: residual k-means; random: uniform codes, the control that knows nothing of the items."),
+  PR_PARAM_CHOICE (
+      Params, method, methods, METHOD_RKMEANS,
+      "rkmeans: residual k-means; random: uniform codes, the control that knows nothing of the items; rqvae: an "
+      "autoencoder learns the space and the codes (TIGER, LC-Rec)."),
   PR_PARAM_INTS (Params, sizes, 1, 16384, "256,256,256", "Codes of each level (GRID, TIGER: 3 x 256)."),
   PR_PARAM_CHOICE (Params, collisions, policies, POLICY_DIGIT,
                    "Items with equal codes: digit adds a level, 0 if unique, else 1..N (GRID); reassign moves all but "
                    "one to the nearest free last-level code (LC-Rec); keep leaves them."),
   PR_PARAM_BOOL (Params, normalise_residuals, true, "Scale residuals to length one before each level (GRID)."),
-  PR_PARAM_INT (Params, iterations, 1, 10000, 25, "Lloyd iterations at most, per level and restart."),
+  PR_PARAM_INT (Params, iterations, 1, 10000, 25,
+                "Lloyd iterations at most, per level and restart; of rqvae's start too."),
   PR_PARAM_INT (Params, restarts, 1, 100, 1, "Fits per level with different seeds; the lowest objective is kept."),
   PR_PARAM_INT (Params, rounds, 1, 1000, 20, "Rounds of reassign at most (LC-Rec: 20)."),
+  PR_PARAM_INTS (Params, rqvae_hidden, 1, 16384, "512,256,128",
+                 "rqvae: hidden layers of the encoder, the decoder's backwards (TIGER)."),
+  PR_PARAM_INT (Params, rqvae_latent, 1, 4096, 32, "rqvae: dimensions of the latent vector and of the codes (TIGER)."),
+  PR_PARAM_INT (Params, rqvae_epochs, 1, 1000000, 60, "rqvae: passes over the items (our choice)."),
+  PR_PARAM_INT (Params, rqvae_batch_size, 1, 65536, 1024, "rqvae: items a step (TIGER, LC-Rec)."),
+  PR_PARAM_REAL (Params, rqvae_lr, 1e-9, 10, 1e-3, "rqvae: first learning rate of AdamW; it falls linearly to 0."),
+  PR_PARAM_REAL (Params, rqvae_weight_decay, 0, 1, 1e-4, "rqvae: decay of the matrices (LC-Rec)."),
+  PR_PARAM_REAL (Params, rqvae_beta, 0, 100, 0.25,
+                 "rqvae: weight of the commitment of the encoder to the codes (TIGER)."),
+  PR_PARAM_INT (Params, rqvae_dead_steps, 0, 1000000, 50,
+                "rqvae: a code that no item chose for so many steps moves to a random residual; 0: never."),
 };
 
 static const PrSlotSpec slots[] = {
@@ -93,13 +108,37 @@ resolve_collisions (Quantizer *q)
 }
 
 static gboolean
+validate_rqvae (const Params *p, GError **error)
+{
+  int64_t most = 0;
+
+  for (gint64 l = 0; l < p->sizes.n; l++)
+    most = MAX (most, p->sizes.v[l]);
+  if (p->rqvae_hidden.n > RQVAE_MAX_HIDDEN)
+    g_set_error (error, PR_ERROR, PR_ERROR_MANIFEST, "rqvae_hidden: %d layers, but at most %d are possible",
+                 (int)p->rqvae_hidden.n, RQVAE_MAX_HIDDEN);
+  else if (p->restarts != 1)
+    g_set_error_literal (error, PR_ERROR, PR_ERROR_MANIFEST,
+                         "restarts: method = rqvae trains once; leave it out or use method = rkmeans");
+  else if (p->rqvae_dead_steps > 0 && p->rqvae_dead_steps * p->rqvae_batch_size < most)
+    g_set_error (
+        error, PR_ERROR, PR_ERROR_MANIFEST,
+        "rqvae_dead_steps: in %d steps of %d items not all %d codes of a level can be chosen, so that codes in "
+        "use would be moved; raise it or rqvae_batch_size",
+        (int)p->rqvae_dead_steps, (int)p->rqvae_batch_size, (int)most);
+  else
+    return TRUE;
+  return FALSE;
+}
+
+static gboolean
 quantizer_validate (const void *params_, GError **error)
 {
   const Params *p = params_;
   gint64 most = PR_SID_MAX_LEVELS - (p->collisions == POLICY_DIGIT);
 
   if (p->sizes.n >= 1 && p->sizes.n <= most)
-    return TRUE;
+    return p->method != METHOD_RQVAE || validate_rqvae (p, error);
   g_set_error (error, PR_ERROR, PR_ERROR_MANIFEST, "sizes: %d levels, but 1 to %d are possible%s", (int)p->sizes.n,
                (int)most, p->collisions == POLICY_DIGIT ? " beside the digit of collisions = digit" : "");
   return FALSE;
@@ -110,17 +149,19 @@ quantizer_plan (const void *params_, PrPlan *plan, GError **error)
 {
   const Params *p = params_;
   gint64 n = pr_plan_input_dim (plan, "embeddings", "n_items"), d = pr_plan_input_dim (plan, "embeddings", "d");
-  double codes = 0;
+  double bytes = 4.0 * (double)n * (double)d, flops = 0;
 
   (void)error;
   pr_plan_set_dim (plan, "sids", "n_items", n);
   pr_plan_set_dim (plan, "sids", "levels", p->sizes.n + (p->collisions == POLICY_DIGIT));
-  if (n < 0 || d < 0 || p->method == METHOD_RANDOM)
+  if (n < 0 || d < 0)
     return TRUE;
-  for (gint64 l = 0; l < p->sizes.n; l++)
-    codes += (double)p->sizes.v[l];
-  pr_plan_set_memory (plan, (guint64)(n * d * 4 * (p->collisions == POLICY_REASSIGN ? 2 : 1)));
-  pr_plan_set_flops (plan, 2.0 * (double)(p->iterations * p->restarts) * (double)n * (double)d * codes);
+  if (p->method == METHOD_RKMEANS)
+    rkmeans_estimate (p, n, d, &bytes, &flops);
+  else if (p->method == METHOD_RQVAE)
+    rqvae_estimate (p, n, d, &bytes, &flops);
+  pr_plan_set_memory (plan, (guint64)bytes);
+  pr_plan_set_flops (plan, flops);
   return TRUE;
 }
 
@@ -166,6 +207,8 @@ find_codes (Quantizer *q, GError **error)
     {
     case METHOD_RKMEANS:
       return rkmeans_quantize (q, error);
+    case METHOD_RQVAE:
+      return rqvae_quantize (q, error);
     default:
       draw_codes (q);
       return TRUE;
@@ -208,9 +251,9 @@ quantizer_run (const void *params_, PrRun *run, GError **error)
 static const PrStage stage = {
   .size = sizeof (PrStage),
   .id = "sid-quantizer",
-  .version = "1",
+  .version = "2",
   .summary = "Turn item embeddings into semantic ids.",
-  .source = "GRID residual k-means; LC-Rec reassignment",
+  .source = "GRID residual k-means; TIGER RQ-VAE; LC-Rec reassignment",
   .stochastic = TRUE,
   .params = params,
   .n_params = G_N_ELEMENTS (params),
