@@ -180,6 +180,25 @@ argmax (const float *v, gint32 k)
   return result;
 }
 
+/* Codes of up to TILE rows; products [rows, k] becomes x.c - |c|^2 / 2, which is largest for the nearest centroid. */
+static void
+nearest_rows (const float *x, gint64 rows, gint64 d, const float *centroids, const float *half_norms, gint32 k,
+              float *products, gint32 *ret_codes)
+{
+  for (gint64 i = 0; i < rows; i++)
+    memcpy (products + i * k, half_norms, sizeof (float) * k);
+  pr_gemm (FALSE, TRUE, rows, k, d, 1, x, d, centroids, d, -1, products, k);
+  for (gint64 i = 0; i < rows; i++)
+    ret_codes[i] = argmax (products + i * k, k);
+}
+
+static void
+half_norms_of (const float *centroids, gint32 k, gint64 d, float *ret_half_norms)
+{
+  for (gint32 c = 0; c < k; c++)
+    ret_half_norms[c] = (float)(dot (centroids + c * d, centroids + c * d, d) / 2);
+}
+
 static void
 assign_tile (gpointer ctx, gsize tile, guint worker)
 {
@@ -187,19 +206,15 @@ assign_tile (gpointer ctx, gsize tile, guint worker)
   const KmeansProblem *p = s->problem;
   gint64 first = (gint64)tile * TILE, rows = MIN (TILE, p->n - first);
   float *products = s->products + (gsize)worker * TILE * p->k;
+  gint32 codes[TILE];
   gsize changed = 0;
 
-  /* The nearest centroid has the largest x.c - |c|^2/2. */
-  for (gint64 i = 0; i < rows; i++)
-    memcpy (products + i * p->k, s->half_norms, sizeof (float) * p->k);
-  pr_gemm (FALSE, TRUE, rows, p->k, p->d, 1, p->x + first * p->d, p->d, s->fit->centroids, p->d, -1, products, p->k);
+  nearest_rows (p->x + first * p->d, rows, p->d, s->fit->centroids, s->half_norms, p->k, products, codes);
   for (gint64 i = 0; i < rows; i++)
     {
-      gint32 code = argmax (products + i * p->k, p->k);
-
-      changed += s->fit->codes[first + i] != code;
-      s->fit->codes[first + i] = code;
-      s->distances[first + i] = MAX (0, s->x_norms[first + i] - 2.0 * products[i * p->k + code]);
+      changed += s->fit->codes[first + i] != codes[i];
+      s->fit->codes[first + i] = codes[i];
+      s->distances[first + i] = MAX (0, s->x_norms[first + i] - 2.0 * products[i * p->k + codes[i]]);
     }
   s->changed[tile] = changed;
 }
@@ -211,8 +226,7 @@ assign (State *s)
   gsize tiles = (gsize)((p->n + TILE - 1) / TILE), changed = 0;
   double objective = 0;
 
-  for (gint32 c = 0; c < p->k; c++)
-    s->half_norms[c] = (float)(dot (s->fit->centroids + c * p->d, s->fit->centroids + c * p->d, p->d) / 2);
+  half_norms_of (s->fit->centroids, p->k, p->d, s->half_norms);
   pr_parallel (tiles, assign_tile, s);
   for (gsize t = 0; t < tiles; t++)
     changed += s->changed[t];
@@ -362,4 +376,51 @@ kmeans_fit_free (KmeansFit *fit)
   g_free (fit->codes);
   g_free (fit->objective);
   g_free (fit);
+}
+
+/* Codes for given centroids ---------------------------------------------------------------------------------- */
+
+typedef struct
+{
+  const float *x, *centroids;
+  gint64 n, d;
+  gint32 k;
+  float *half_norms, *products; /* as in State */
+  gint32 *codes;
+} Nearest;
+
+static void
+nearest_tile (gpointer ctx, gsize tile, guint worker)
+{
+  Nearest *s = ctx;
+  gint64 first = (gint64)tile * TILE;
+
+  nearest_rows (s->x + first * s->d, MIN (TILE, s->n - first), s->d, s->centroids, s->half_norms, s->k,
+                s->products + (gsize)worker * TILE * s->k, s->codes + first);
+}
+
+void
+kmeans_nearest (const float *x, gint64 n, gint64 d, const float *centroids, gint32 k, gint32 *ret_codes)
+{
+  g_autofree float *half_norms = g_new (float, k);
+  g_autofree float *products = g_new (float, (gsize)pr_threads_get () * TILE * k);
+  Nearest s = { .x = x,
+                .centroids = centroids,
+                .n = n,
+                .d = d,
+                .k = k,
+                .half_norms = half_norms,
+                .products = products,
+                .codes = ret_codes };
+
+  half_norms_of (centroids, k, d, half_norms);
+  pr_parallel ((gsize)((n + TILE - 1) / TILE), nearest_tile, &s);
+}
+
+double
+kmeans_flops (gint64 n, gint64 d, gint32 k, gint64 assignments)
+{
+  double seeding = 3.0 * (double)MIN (n, (gint64)k * SEED_ROWS) * k * (double)d;
+
+  return seeding + (double)assignments * (double)n * (double)d * (2.0 * k + 1);
 }

@@ -34,4 +34,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (KmeansFit, kmeans_fit_free)
 /* Squared distances of row X [d] to all centroids [k, d]. */
 void kmeans_distances (const float *x, const float *centroids, gint32 k, gint64 d, double *ret_distances);
 
+/* Codes [n] of the centroids [k, d] nearest to rows X [n, d]; of equally near ones the lowest. */
+void kmeans_nearest (const float *x, gint64 n, gint64 d, const float *centroids, gint32 k, gint32 *ret_codes);
+
+/* Floating-point operations of a fit that assigned so often (n_objective), from the shapes. */
+double kmeans_flops (gint64 n, gint64 d, gint32 k, gint64 assignments);
+
 #endif
