@@ -75,12 +75,20 @@ void
 pr_plan_set_training (PrPlan *plan, const PrLmConfig *config, const PrTrainParams *params, gint64 n_examples,
                       double tokens)
 {
+  pr_plan_set_latent_training (plan, config, params, n_examples, tokens, 0);
+}
+
+void
+pr_plan_set_latent_training (PrPlan *plan, const PrLmConfig *config, const PrTrainParams *params, gint64 n_examples,
+                             double tokens, double latents)
+{
   double steps, head = 2.0 * config->hidden * config->vocab;
 
   pr_plan_set_memory (plan, pr_lm_config_train_bytes (config, params->chunk_tokens));
   if (n_examples < 0)
     return;
   steps = (double)pr_train_n_steps (params, (gsize)n_examples, 1);
-  pr_plan_set_flops (plan, 3.0 * steps * (double)params->batch_size * tokens
-                               * (pr_lm_config_token_flops (config, tokens / 2) + head));
+  /* As pr_batch_flops(): three passes, and for each latent position two through the layers alone. */
+  pr_plan_set_flops (plan, steps * (double)params->batch_size * tokens
+                               * ((3 + 2 * latents) * pr_lm_config_token_flops (config, tokens / 2) + 3 * head));
 }

@@ -55,7 +55,8 @@ pr_sft_plan (PrPlan *plan, const PrSftParams *sft, const PrTrainParams *train, c
     return;
   pr_plan_set_lm (plan, "lm", &config, vocab_known && !shape->new_tokens);
   /* Typical histories are about half as long as the longest shown. */
-  pr_plan_set_training (plan, &config, train, n, TEMPLATE_GUESS + shape->thought + (double)(history * levels) / 2);
+  pr_plan_set_latent_training (plan, &config, train, n,
+                               TEMPLATE_GUESS + shape->thought + (double)(history * levels) / 2, shape->latents);
 }
 
 gboolean

@@ -25,6 +25,9 @@ void pr_run_set_lm (PrRun *run, const char *slot, const PrLm *lm);
  * about TOKENS tokens. */
 void pr_plan_set_training (PrPlan *plan, const PrLmConfig *config, const PrTrainParams *params, gint64 n_examples,
                            double tokens);
+/* The same for examples with LATENTS latent positions (lm.h) each, which cost passes of their own. */
+void pr_plan_set_latent_training (PrPlan *plan, const PrLmConfig *config, const PrTrainParams *params,
+                                  gint64 n_examples, double tokens, double latents);
 
 G_END_DECLS
 

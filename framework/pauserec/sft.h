@@ -130,7 +130,8 @@ PrProtocol *pr_lm_require_protocol (const PrLm *lm, GError **error);
 typedef struct
 {
   gint64 history;      /* items shown at most; 0: not known, 20 is assumed */
-  double thought;      /* tokens between the prompt and the SID */
+  double thought;      /* tokens between the prompt and the SID ... */
+  double latents;      /* ... of which so many are latent positions */
   gboolean contiguous; /* as pr_prompter_is_contiguous() will say */
   gboolean new_tokens; /* run() may add tokens: the size of the vocabulary is not promised */
 } PrSftShape;
