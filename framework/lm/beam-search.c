@@ -3,7 +3,7 @@
 #include <pauserec/error.h>
 #include <pauserec/threads.h>
 
-#include "lm/decoder.h"
+#include "lm/beam-decoder.h"
 
 #include <math.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 /* One thread's memory; made when the thread takes its first group. */
 typedef struct
 {
-  PrDecoder *decoder;
+  PrBeamDecoder *decoder;
   PrBeams *beams;
 } Worker;
 
@@ -21,9 +21,11 @@ typedef struct
   const PrTrie *trie;
   const PrBeamParams *params;
   const gint32 *tokens, *offsets;
-  gint32 n_users, group; /* users in all and in a group */
-  gint32 width;          /* beams that can exist */
-  PrDecoderSize size;
+  const PrBranches *branches; /* NULL: none */
+  gint32 n_prompts, group;    /* prompts in all and in a group */
+  gint32 n_users;             /* searches: prompts or branches */
+  gint32 width;               /* beams that can exist */
+  PrBeamDecoderSize size;
   Worker *workers;
 
   gint32 *leaves;
@@ -33,13 +35,20 @@ typedef struct
   GError **errors; /* [groups] */
 } Search;
 
+/* The first search of PROMPT. */
+static gint32
+first_user (const Search *s, gint32 prompt)
+{
+  return s->branches != NULL ? s->branches->first[prompt] : prompt;
+}
+
 static gboolean
 check_prompts (const Search *s, GError **error)
 {
   const PrLmConfig *c = &s->lm->config;
   gint32 most = c->max_positions - s->trie->levels + 1;
 
-  for (gint32 u = 0; u < s->n_users; u++)
+  for (gint32 u = 0; u < s->n_prompts; u++)
     {
       gint32 n = s->offsets[u + 1] - s->offsets[u];
 
@@ -64,6 +73,49 @@ check_prompts (const Search *s, GError **error)
                          s->tokens[i], c->vocab);
             return FALSE;
           }
+    }
+  return TRUE;
+}
+
+static gboolean
+check_branch (const Search *s, gint32 prompt, gint32 branch, GError **error)
+{
+  const PrLmConfig *c = &s->lm->config;
+  const gint32 *offsets = s->branches->offsets + branch;
+  gint32 n = s->offsets[prompt + 1] - s->offsets[prompt], most = c->max_positions - s->trie->levels + 1 - n;
+  gint32 number = branch - s->branches->first[prompt];
+
+  if (offsets[1] < offsets[0] || offsets[1] - offsets[0] > most)
+    {
+      g_set_error (error, PR_ERROR, PR_ERROR_DATA,
+                   "prompt %d: branch %d has %d tokens, behind a prompt of %d and before %d levels the model takes at "
+                   "most %d; shorten the history, the template or what stands before the answer",
+                   prompt, number, offsets[1] - offsets[0], n, s->trie->levels, most);
+      return FALSE;
+    }
+  for (gint32 i = offsets[0]; i < offsets[1]; i++)
+    if (s->branches->tokens[i] != PR_TOKEN_LATENT && (s->branches->tokens[i] < 0 || s->branches->tokens[i] >= c->vocab))
+      {
+        g_set_error (error, PR_ERROR, PR_ERROR_DATA, "prompt %d: token %d of branch %d is not in the vocabulary of %d",
+                     prompt, s->branches->tokens[i], number, c->vocab);
+        return FALSE;
+      }
+  return TRUE;
+}
+
+static gboolean
+check_branches (const Search *s, GError **error)
+{
+  for (gint32 u = 0; u < s->n_prompts; u++)
+    {
+      if (s->branches->first[u + 1] <= s->branches->first[u])
+        {
+          g_set_error (error, PR_ERROR, PR_ERROR_DATA, "prompt %d has no branch: a search needs one, be it empty", u);
+          return FALSE;
+        }
+      for (gint32 b = s->branches->first[u]; b < s->branches->first[u + 1]; b++)
+        if (!check_branch (s, u, b, error))
+          return FALSE;
     }
   return TRUE;
 }
@@ -106,64 +158,74 @@ most_scores (const PrTrie *trie, gint64 users, gint64 width)
 static void
 measure (Search *s)
 {
-  s->size = (PrDecoderSize){ .users = s->group,
-                             .rows = (gint64)s->group * s->width,
-                             .steps = s->trie->levels - 1,
-                             .scores = most_scores (s->trie, s->group, s->width),
-                             .vocabulary = s->params->normalise == PR_NORMALISE_VOCAB };
-  for (gint32 first = 0; first < s->n_users; first += s->group)
-    {
-      gint32 end = MIN (first + s->group, s->n_users);
+  PrBeamDecoderSize *size = &s->size;
 
-      s->size.prompt_tokens = MAX (s->size.prompt_tokens, s->offsets[end] - s->offsets[first]);
+  for (gint32 first = 0; first < s->n_prompts; first += s->group)
+    {
+      gint32 from = first_user (s, first), end = first_user (s, MIN (first + s->group, s->n_prompts));
+
+      size->users = MAX (size->users, end - from);
+      if (s->branches != NULL)
+        size->branch_tokens = MAX (size->branch_tokens, s->branches->offsets[end] - s->branches->offsets[from]);
     }
-  for (gint32 u = 0; u < s->n_users; u++)
-    s->size.longest = MAX (s->size.longest, s->offsets[u + 1] - s->offsets[u]);
+  for (gint32 p = 0; p < s->n_prompts; p++)
+    size->longest = MAX (size->longest, s->offsets[p + 1] - s->offsets[p]);
+  for (gint32 b = 0; s->branches != NULL && b < s->n_users; b++)
+    size->longest_branch = MAX (size->longest_branch, s->branches->offsets[b + 1] - s->branches->offsets[b]);
+  size->prompts = s->group;
+  size->rows = size->users * s->width;
+  size->steps = s->trie->levels - 1;
+  size->scores = most_scores (s->trie, size->users, s->width);
+  size->vocabulary = s->params->normalise == PR_NORMALISE_VOCAB;
 }
 
 static gboolean
 worker_ready (Search *s, Worker *w, GError **error)
 {
   if (w->beams == NULL)
-    w->beams = pr_beams_new (s->trie, s->group, s->width, !s->size.vocabulary, error);
+    w->beams = pr_beams_new (s->trie, (gint32)s->size.users, s->width, !s->size.vocabulary, error);
   if (w->beams != NULL && w->decoder == NULL)
-    w->decoder = pr_decoder_new (s->lm, &s->size, error);
+    w->decoder = pr_beam_decoder_new (s->lm, &s->size, error);
   return w->decoder != NULL;
 }
 
 /* Scores must be numbers before anything is sorted by them. */
 static gboolean
-scores_are_finite (const PrBeams *beams, const float *log_probs, gint32 first_user, GError **error)
+scores_are_finite (const Search *s, const PrBeams *beams, const float *log_probs, gint32 first, GError **error)
 {
   for (gint32 r = 0; r < beams->n_rows; r++)
     for (gsize i = beams->row_first[r]; i < beams->row_first[r + 1]; i++)
       if (!isfinite (log_probs[i]))
         {
+          gint32 user = first_user (s, first) + beams->row_user[r];
+
+          while (first_user (s, first + 1) <= user)
+            first++;
           g_set_error (
               error, PR_ERROR, PR_ERROR_NUMERIC,
               "prompt %d: the model's score of a code of level %d is not finite: its weights are broken (NaN or "
               "Inf); look at the training of this model",
-              first_user + beams->row_user[r], beams->depth);
+              first, beams->depth);
           return FALSE;
         }
   return TRUE;
 }
 
 static gboolean
-search_group (Search *s, gint32 first, gint32 n_users, Worker *w, gint64 *ret_decoded, GError **error)
+search_group (Search *s, gint32 first, gint32 n, Worker *w, gint64 *ret_decoded, GError **error)
 {
-  pr_beams_start (w->beams, n_users);
+  pr_beams_start (w->beams, first_user (s, first + n) - first_user (s, first));
   if (!pr_beams_done (w->beams))
-    pr_decoder_prompts (w->decoder, s->tokens, s->offsets + first, n_users);
+    pr_beam_decoder_start (w->decoder, s->tokens, s->offsets, s->branches, first, n);
   while (!pr_beams_done (w->beams))
     {
-      const float *log_probs = pr_decoder_log_probs (w->decoder, w->beams);
+      const float *log_probs = pr_beam_decoder_log_probs (w->decoder, w->beams);
 
-      if (!scores_are_finite (w->beams, log_probs, first, error))
+      if (!scores_are_finite (s, w->beams, log_probs, first, error))
         return FALSE;
       pr_beams_advance (w->beams, log_probs);
       if (!pr_beams_done (w->beams))
-        pr_decoder_step (w->decoder, w->beams);
+        pr_beam_decoder_step (w->decoder, w->beams);
       *ret_decoded += w->beams->n_rows;
     }
   return TRUE;
@@ -172,9 +234,9 @@ search_group (Search *s, gint32 first, gint32 n_users, Worker *w, gint64 *ret_de
 static void
 write_user (const Search *s, const PrBeams *beams, gint32 first, gint32 user)
 {
-  gint64 place = (gint64)(first + user) * s->params->beams;
+  gint64 place = (gint64)user * s->params->beams;
 
-  pr_beams_result (beams, user, s->leaves + place, s->scores + place);
+  pr_beams_result (beams, user - first, s->leaves + place, s->scores + place);
   for (gint64 b = s->width; b < s->params->beams; b++)
     {
       s->leaves[place + b] = -1;
@@ -187,13 +249,13 @@ search_tile (gpointer ctx, gsize tile, guint worker)
 {
   Search *s = ctx;
   Worker *w = &s->workers[worker];
-  gint32 first = (gint32)tile * s->group, n = MIN (s->group, s->n_users - first);
+  gint32 first = (gint32)tile * s->group, n = MIN (s->group, s->n_prompts - first);
 
   if (!worker_ready (s, w, &s->errors[tile]) || !search_group (s, first, n, w, &s->decoded[tile], &s->errors[tile]))
     return;
-  s->flops[tile] = pr_decoder_take_flops (w->decoder);
-  for (gint32 u = 0; u < n; u++)
-    write_user (s, w->beams, first, u);
+  s->flops[tile] = pr_beam_decoder_take_flops (w->decoder);
+  for (gint32 u = first_user (s, first); u < first_user (s, first + n); u++)
+    write_user (s, w->beams, first_user (s, first), u);
 }
 
 /* Sum up the cost, or hand out the first group's error. */
@@ -213,8 +275,10 @@ finish (const Search *s, gsize n_groups, PrBeamStats *stats, GError **error)
       stats->decoded_tokens += s->decoded[g];
       stats->flops += s->flops[g];
     }
-  stats->prompt_tokens += s->offsets[s->n_users] - s->offsets[0];
-  for (gint64 i = 0; i < s->n_users * s->params->beams; i++)
+  stats->prompt_tokens += s->offsets[s->n_prompts] - s->offsets[0];
+  if (s->branches != NULL)
+    stats->branch_tokens += s->branches->offsets[s->n_users] - s->branches->offsets[0];
+  for (gint64 i = 0; i < (gint64)s->n_users * s->params->beams; i++)
     if (s->leaves[i] >= 0)
       stats->generated_tokens += s->trie->levels;
   return TRUE;
@@ -225,8 +289,8 @@ pr_beam_search (PrLm *lm, const PrTrie *trie, const PrBeamParams *params, const 
                 gsize n_users, const PrBranches *branches, gint32 *ret_leaves, float *ret_scores,
                 PrBeamStats *ret_stats, GError **error)
 {
-  Search s = { .lm = lm, .trie = trie, .params = params, .tokens = tokens, .offsets = offsets };
-  gsize n_groups, n_workers = pr_threads_get ();
+  Search s = { .lm = lm, .trie = trie, .params = params, .tokens = tokens, .offsets = offsets, .branches = branches };
+  gsize n_found, n_groups, n_workers = pr_threads_get ();
   g_autofree gint32 *leaves = NULL;
   g_autofree float *scores = NULL;
   gboolean ok;
@@ -236,22 +300,25 @@ pr_beam_search (PrLm *lm, const PrTrie *trie, const PrBeamParams *params, const 
     return TRUE;
   if (!check_trie (lm, trie, error))
     return FALSE;
-  s.n_users = (gint32)n_users;
-  if (!check_prompts (&s, error))
+  s.n_prompts = (gint32)n_users;
+  if (!check_prompts (&s, error) || (branches != NULL && !check_branches (&s, error)))
     return FALSE;
-  s.group = (gint32)MIN (params->users_at_once, s.n_users);
+  s.n_users = first_user (&s, s.n_prompts);
+  s.group = (gint32)MIN (params->users_at_once, s.n_prompts);
   s.width = (gint32)MIN (params->beams, pr_trie_n_leaves (trie));
-  if ((gint64)s.group * s.width * trie->levels > G_MAXINT32)
+  measure (&s);
+  if (s.size.users * s.width * (s.size.longest_branch + trie->levels) > G_MAXINT32)
     {
-      g_set_error (error, PR_ERROR, PR_ERROR_IO, "%d beams of %d users at once are too many: lower one of them",
-                   s.width, s.group);
+      g_set_error (error, PR_ERROR, PR_ERROR_IO,
+                   "%d beams of %" G_GINT64_FORMAT " users or branches at once are too many: lower one of them",
+                   s.width, s.size.users);
       return FALSE;
     }
-  measure (&s);
 
   n_groups = (n_users + (gsize)s.group - 1) / (gsize)s.group;
-  s.leaves = leaves = g_new (gint32, n_users * (gsize)params->beams);
-  s.scores = scores = g_new (float, n_users *(gsize)params->beams);
+  n_found = (gsize)s.n_users * (gsize)params->beams;
+  s.leaves = leaves = g_new (gint32, n_found);
+  s.scores = scores = g_new (float, n_found);
   s.workers = g_new0 (Worker, n_workers);
   s.flops = g_new0 (double, n_groups);
   s.decoded = g_new0 (gint64, n_groups);
@@ -261,12 +328,12 @@ pr_beam_search (PrLm *lm, const PrTrie *trie, const PrBeamParams *params, const 
   ok = finish (&s, n_groups, ret_stats, error);
   if (ok)
     {
-      memcpy (ret_leaves, leaves, n_users * (gsize)params->beams * sizeof *leaves);
-      memcpy (ret_scores, scores, n_users * (gsize)params->beams * sizeof *scores);
+      memcpy (ret_leaves, leaves, n_found * sizeof *leaves);
+      memcpy (ret_scores, scores, n_found * sizeof *scores);
     }
   for (gsize i = 0; i < n_workers; i++)
     {
-      pr_decoder_free (s.workers[i].decoder);
+      pr_beam_decoder_free (s.workers[i].decoder);
       pr_beams_free (s.workers[i].beams);
     }
   for (gsize g = 0; g < n_groups; g++)
@@ -282,13 +349,13 @@ guint64
 pr_beam_search_bytes (const PrLmConfig *config, const PrBeamParams *params, gint32 levels, gint64 prompt,
                       guint n_threads)
 {
-  PrDecoderSize size = { .users = params->users_at_once,
-                         .prompt_tokens = params->users_at_once * prompt,
-                         .longest = prompt,
-                         .rows = params->users_at_once * params->beams,
-                         .steps = levels - 1,
-                         .scores = params->users_at_once * params->beams * 256,
-                         .vocabulary = params->normalise == PR_NORMALISE_VOCAB };
+  PrBeamDecoderSize size = { .prompts = params->users_at_once,
+                             .longest = prompt,
+                             .users = params->users_at_once,
+                             .rows = params->users_at_once * params->beams,
+                             .steps = levels - 1,
+                             .scores = params->users_at_once * params->beams * 256,
+                             .vocabulary = params->normalise == PR_NORMALISE_VOCAB };
 
-  return n_threads * pr_decoder_bytes (config, &size);
+  return n_threads * pr_beam_decoder_bytes (config, &size);
 }

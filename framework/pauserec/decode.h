@@ -86,7 +86,7 @@ typedef struct
   gint64 max_tokens;   /* of a text; the model's positions must suffice */
   double temperature;  /* 0: greedy, of equal logits the lower id; otherwise tokens are drawn from softmax (logits / temperature) */
   gint64 top_k;        /* draw among the k most probable tokens; 0: all */
-  double top_p;        /* draw among the fewest tokens whose probabilities reach top_p; 1: all */
+  double top_p;        /* draw among the fewest tokens (of those k) whose probabilities reach top_p of all (of theirs); 1: all */
   gint32 stop;         /* token that ends a text, itself not part of it; -1: none, texts have max_tokens */
   guint64 seed;
   gint64 rows_at_once; /* texts that one thread writes together; bounds memory; part of the result by rounding only */
