@@ -57,11 +57,28 @@ harness_values (char **parts, PrParamValue *values)
   return n;
 }
 
+/* The user interrupts at the STOP-th report of progress; 0: never. */
+typedef struct
+{
+  guint stop, steps;
+  gint cancel;
+} HarnessStop;
+
+static inline void
+harness_event (const PrEvent *event, gpointer ctx)
+{
+  HarnessStop *stop = ctx;
+
+  if (event->kind == PR_EVENT_STAGE_STEP && ++stop->steps == stop->stop)
+    g_atomic_int_set (&stop->cancel, 1);
+}
+
 /* Run NAME with parameters "key=value key=value" ("__" in a value is a blank) on input folders: pairs of slot and
- * folder (NULL: left unconnected), up to a NULL slot.  ret_result may be cleared at any time. */
+ * folder (NULL: left unconnected), up to a NULL slot.  SCRATCH outlives the call.  STOP may be NULL.  ret_result may be
+ * cleared at any time. */
 static inline gboolean
-harness_run (PrRegistry *registry, const char *name, const char *settings, const char *const *inputs, guint64 seed,
-             StageResult *ret_result, GError **error)
+harness_run_in (PrRegistry *registry, const char *name, const char *settings, const char *const *inputs, guint64 seed,
+                const char *scratch, HarnessStop *stop, StageResult *ret_result, GError **error)
 {
   const PrStageEntry *entry = harness_stage (registry, name);
   g_auto (GStrv) parts = g_strsplit (settings, " ", -1);
@@ -72,9 +89,10 @@ harness_run (PrRegistry *registry, const char *name, const char *settings, const
   PrParams params = { 0 };
   PrEdge edges[8];
   const char *dirs[8];
-  g_autofree char *scratch = pr_check_tmpdir ();
   PrNode from = { .name = (char *)"upstream" }, node = { .name = (char *)name, .entry = entry, .edges = edges };
-  PrWatch watch = { 0 };
+  PrWatch watch = { .cancel = stop != NULL ? &stop->cancel : NULL,
+                    .event = stop != NULL ? harness_event : NULL,
+                    .ctx = stop };
   gboolean ok;
 
   ck_assert_msg (pr_params_fill (entry->stage, values, n, "test", digests, complaints, &params), "%s",
@@ -102,6 +120,34 @@ harness_run (PrRegistry *registry, const char *name, const char *settings, const
   ok = (entry->stage->validate == NULL || entry->stage->validate (params.params, error))
        && pr_stage_run (&call, NULL, &ret_result->record, &dims, error);
   pr_params_clear (entry->stage, &params);
+  return ok;
+}
+
+static inline gboolean
+harness_run (PrRegistry *registry, const char *name, const char *settings, const char *const *inputs, guint64 seed,
+             StageResult *ret_result, GError **error)
+{
+  g_autofree char *scratch = pr_check_tmpdir ();
+  gboolean ok = harness_run_in (registry, name, settings, inputs, seed, scratch, NULL, ret_result, error);
+
+  pr_check_rmdir (scratch);
+  return ok;
+}
+
+/* Interrupt the stage at its STOP-th report of progress and start it again: the outcome of the second call. */
+static inline gboolean
+harness_resume (PrRegistry *registry, const char *name, const char *settings, const char *const *inputs, guint64 seed,
+                guint stop, StageResult *ret_result, GError **error)
+{
+  g_autofree char *scratch = pr_check_tmpdir ();
+  HarnessStop halt = { .stop = stop };
+  g_auto (StageResult) first = { 0 };
+  g_autoptr (GError) stopped = NULL;
+  gboolean ok;
+
+  ck_assert (!harness_run_in (registry, name, settings, inputs, seed, scratch, &halt, &first, &stopped));
+  ck_assert_pr_error (stopped, PR_ERROR_CANCELLED, "cancelled");
+  ok = harness_run_in (registry, name, settings, inputs, seed, scratch, NULL, ret_result, error);
   pr_check_rmdir (scratch);
   return ok;
 }
@@ -138,6 +184,30 @@ harness_curve (const StageResult *result, const char *series)
         return curve->values;
     }
   return NULL;
+}
+
+/* The same models, curves and costs? */
+static inline void
+harness_assert_same (const StageResult *a, const StageResult *b, const char *slot)
+{
+  g_autofree char *from = g_build_filename (a->dir, slot, "model.safetensors", NULL),
+                  *to = g_build_filename (b->dir, slot, "model.safetensors", NULL), *x = NULL, *y = NULL;
+  gsize n, m;
+
+  ck_assert (g_file_get_contents (from, &x, &n, NULL));
+  ck_assert (g_file_get_contents (to, &y, &m, NULL));
+  ck_assert_uint_eq (n, m);
+  ck_assert (memcmp (x, y, n) == 0);
+  ck_assert_uint_eq (a->record->curves->len, b->record->curves->len);
+  for (guint i = 0; i < a->record->curves->len; i++)
+    {
+      const PrRecordCurve *c = a->record->curves->pdata[i], *d = b->record->curves->pdata[i];
+
+      ck_assert_str_eq (c->series, d->series);
+      ck_assert_uint_eq (c->values->len, d->values->len);
+      ck_assert_mem_eq (c->values->data, d->values->data, c->values->len * sizeof (double));
+    }
+  ck_assert_mem_eq (a->record->costs, b->record->costs, sizeof a->record->costs);
 }
 
 #endif
