@@ -3,7 +3,7 @@
 
 #include "cli/bench.h"
 #include "cli/command.h"
-#include "runtime/nearest.h"
+#include "text/nearest.h"
 
 #include <pauserec/threads.h>
 

@@ -2,7 +2,7 @@
 #include "config.h"
 
 #include "cli/command.h"
-#include "runtime/nearest.h"
+#include "text/nearest.h"
 
 #include <errno.h>
 #include <locale.h>

@@ -1,6 +1,7 @@
 #include "config.h"
 
 #include "dataset-private.h"
+#include "fold.h"
 
 #include <string.h>
 
@@ -28,13 +29,12 @@ pr_id_ok (const char *id)
   return TRUE;
 }
 
-/* Append PART with runs of white space made one blank: the result is one line. */
-static void
-append_folded (GString *text, const char *part)
+void
+pr_append_folded (GString *text, const char *part)
 {
   gboolean blank = FALSE;
 
-  while (g_ascii_isspace (*part))
+  while (g_ascii_isspace (*part) || (g_ascii_iscntrl (*part) && *part != '\0'))
     part++;
   for (; *part != '\0'; part++)
     {
@@ -66,12 +66,12 @@ pr_item_append_text (const PrItem *item, GString *text)
 {
   gsize start = text->len, part;
 
-  append_folded (text, item->title);
+  pr_append_folded (text, item->title);
   if (item->brand[0] != '\0')
     {
       if (text->len > start)
         g_string_append (text, " by ");
-      append_folded (text, item->brand);
+      pr_append_folded (text, item->brand);
     }
   part = text->len;
   for (guint i = 0; item->categories[i] != NULL; i++)
@@ -83,10 +83,10 @@ pr_item_append_text (const PrItem *item, GString *text)
         }
       else
         g_string_append (text, " > ");
-      append_folded (text, item->categories[i]);
+      pr_append_folded (text, item->categories[i]);
     }
   if (item->description[0] == '\0')
     return;
   append_stop (text, part > start && item->categories[0] != NULL ? part : start);
-  append_folded (text, item->description);
+  pr_append_folded (text, item->description);
 }

@@ -6,6 +6,7 @@
  * Training purchases of a user: s_1 .. s_m, all but the last two (dataset.h).  Targets:
  *   last           s_m, one example a user (the paper: third last purchase)
  *   all-prefixes   s_2 .. s_m, each given at most `history` purchases before it
+ *   each-prefix    the same targets, always one example each: as many steps as a stage whose prompts are not contiguous
  *
  * With all-prefixes and a contiguous prompter (protocol.h) a user's sequence is trained in one pass: tokens of
  * the template, s_1, ..., s_m, loss on every SID token from s_2 on.  While m <= history + 1 this is the same loss
@@ -31,6 +32,7 @@ typedef enum
 {
   PR_TARGETS_LAST,
   PR_TARGETS_ALL_PREFIXES,
+  PR_TARGETS_EACH_PREFIX,
 } PrTargets;
 extern const char *const pr_targets_names[];
 
@@ -53,8 +55,8 @@ typedef struct
 #define PR_SFT_PARAMS(type)                                                                                            \
   PR_PARAM_CHOICE_AT (                                                                                                 \
       type, "targets", sft.targets, pr_targets_names, PR_TARGETS_LAST,                                                 \
-      "Train each user's third-last purchase only (`last`, as the paper) or every purchase but the first"              \
-      " (`all-prefixes`)."),                                                                                           \
+      "Train each user's third-last purchase only (`last`, as the paper), or every purchase but the first: all of a"   \
+      " user in one pass where the prompt allows it (`all-prefixes`), or one example each (`each-prefix`)."),          \
       PR_PARAM_CHOICE_AT (                                                                                             \
           type, "valid_score", sft.valid_score, pr_valid_score_names, PR_VALID_LOSS,                                   \
           "What chooses the best weights: mean loss of, or NDCG@10 of a beam search for, the validation targets."),    \

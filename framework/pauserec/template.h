@@ -28,6 +28,7 @@ typedef struct PrTemplate PrTemplate;
 PrTemplate *pr_template_parse (const char *text, PrTemplateBlanks allowed, const char *where, GError **error);
 void pr_template_free (PrTemplate *tmpl);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PrTemplate, pr_template_free)
+const char *pr_template_text (const PrTemplate *tmpl); /* as it was written; borrowed */
 /* Append the filled text; TARGET may be -1 in a template without target blanks.  FALSE, nothing appended, if a blank has
  * no words at all. */
 gboolean pr_template_fill (const PrTemplate *tmpl, const PrDataset *dataset, const gint32 *history, gint64 n,

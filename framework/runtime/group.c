@@ -3,7 +3,7 @@
 
 #include "runtime/draft.h"
 #include "runtime/complaints.h"
-#include "runtime/nearest.h"
+#include "text/nearest.h"
 
 #include <string.h>
 

@@ -2,7 +2,7 @@
 
 #include "runtime/complaints.h"
 #include "runtime/manifest.h"
-#include "runtime/nearest.h"
+#include "text/nearest.h"
 
 #include <pauserec/error.h>
 #include <pauserec/io.h>

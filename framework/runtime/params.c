@@ -2,7 +2,7 @@
 
 #include "runtime/complaints.h"
 #include "runtime/params.h"
-#include "runtime/nearest.h"
+#include "text/nearest.h"
 #include "runtime/params-text.h"
 #include "runtime/sha256.h"
 

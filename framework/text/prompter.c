@@ -4,6 +4,7 @@
 #include <pauserec/error.h>
 #include <pauserec/lm.h>
 #include <pauserec/protocol.h>
+#include <pauserec/template.h>
 #include <string.h>
 
 #define HISTORY "{history}"
@@ -13,6 +14,8 @@ struct PrPrompter
   PrProtocol *protocol;
   const PrTokenizer *tokenizer;
   const PrSids *sids;
+  const PrDataset *dataset;
+  PrTemplate *note;                 /* NULL but in note mode */
   GArray *before, *between, *after; /* gint32: the template's text, and the separator */
   gint32 bases[PR_SID_MAX_LEVELS];  /* id of code 0 */
   gint32 end_think;                 /* -1 where the mode has none */
@@ -122,9 +125,23 @@ build_thinking (PrPrompter *prompter, GError **error)
   return TRUE;
 }
 
+static gboolean
+build_note (PrPrompter *prompter, GError **error)
+{
+  if (prompter->protocol->thinking != PR_THINKING_NOTE)
+    return TRUE;
+  if (prompter->dataset == NULL)
+    {
+      g_set_error (error, PR_ERROR, PR_ERROR_PLUGIN, "notes are made from items: this prompter needs the data set");
+      return FALSE;
+    }
+  prompter->note = pr_template_parse (prompter->protocol->note, PR_TEMPLATE_HISTORY_ONLY, "note", error);
+  return prompter->note != NULL;
+}
+
 PrPrompter *
-pr_prompter_new (const PrProtocol *protocol, const PrTokenizer *tokenizer, const PrSids *sids,
-                 const PrDataset *dataset G_GNUC_UNUSED, GError **error)
+pr_prompter_new (const PrProtocol *protocol, const PrTokenizer *tokenizer, const PrSids *sids, const PrDataset *dataset,
+                 GError **error)
 {
   g_autoptr (PrPrompter) prompter = g_new0 (PrPrompter, 1);
   const char *slot;
@@ -132,6 +149,7 @@ pr_prompter_new (const PrProtocol *protocol, const PrTokenizer *tokenizer, const
   prompter->protocol = pr_protocol_copy (protocol);
   prompter->tokenizer = tokenizer;
   prompter->sids = sids;
+  prompter->dataset = dataset;
   prompter->end_think = -1;
   prompter->before = g_array_new (FALSE, FALSE, sizeof (gint32));
   prompter->between = g_array_new (FALSE, FALSE, sizeof (gint32));
@@ -139,7 +157,7 @@ pr_prompter_new (const PrProtocol *protocol, const PrTokenizer *tokenizer, const
   prompter->thinking = g_array_new (FALSE, FALSE, sizeof (gint32));
   prompter->bridge = g_array_new (FALSE, FALSE, sizeof (gint32));
   if (!pr_protocol_check_template (protocol->prompt, error) || !find_sid_tokens (prompter, tokenizer, error)
-      || !build_thinking (prompter, error))
+      || !build_thinking (prompter, error) || !build_note (prompter, error))
     return NULL;
   slot = strstr (protocol->prompt, HISTORY);
   pr_tokenizer_encode (tokenizer, protocol->prompt, slot - protocol->prompt, prompter->before);
@@ -154,6 +172,7 @@ pr_prompter_free (PrPrompter *prompter)
   if (prompter == NULL)
     return;
   pr_protocol_free (prompter->protocol);
+  pr_template_free (prompter->note);
   g_array_unref (prompter->before);
   g_array_unref (prompter->between);
   g_array_unref (prompter->after);
@@ -188,6 +207,22 @@ pr_prompter_item (const PrPrompter *prompter, gint32 item, GArray *tokens)
     }
 }
 
+/* The words of the note and </think>.  What an item calls itself must not end the thought or name another item, so that
+ * added tokens are left out. */
+static void
+append_note (const PrPrompter *prompter, const gint32 *history, gint64 n, GArray *tokens)
+{
+  g_autoptr (GString) text = g_string_new (NULL);
+  g_autoptr (GArray) words = g_array_new (FALSE, FALSE, sizeof (gint32));
+
+  if (pr_template_fill (prompter->note, prompter->dataset, history, n, -1, text))
+    pr_tokenizer_encode (prompter->tokenizer, text->str, (gssize)text->len, words);
+  for (guint i = 0; i < words->len; i++)
+    if (pr_prompter_is_word (prompter, g_array_index (words, gint32, i)))
+      g_array_append_val (tokens, g_array_index (words, gint32, i));
+  append_times (tokens, prompter->end_think, 1);
+}
+
 void
 pr_prompter_prompt (const PrPrompter *prompter, const gint32 *history, gint64 n, GArray *tokens)
 {
@@ -202,6 +237,8 @@ pr_prompter_prompt (const PrPrompter *prompter, const gint32 *history, gint64 n,
     }
   append_all (tokens, prompter->after);
   append_all (tokens, prompter->thinking);
+  if (prompter->note != NULL)
+    append_note (prompter, history + first, n - first, tokens);
 }
 
 void

@@ -2,13 +2,13 @@
 #include <pauserec/error.h>
 #include <pauserec/io.h>
 #include <pauserec/protocol.h>
+#include <pauserec/template.h>
 #include <string.h>
 
 #define HISTORY "{history}"
 #define HISTORY_MAX 100000
 #define PAUSES_MAX 4096
 #define TEXT_MAX 65536
-#define TOKEN_MAX 256
 
 const char *const pr_thinking_names[] = { "none", "pause", "cot", "note", "latent", NULL };
 
@@ -135,6 +135,14 @@ read_keys (const json_t *file, const char *path, GError **error)
   return protocol;
 }
 
+static gboolean
+check_note (const char *note, GError **error)
+{
+  g_autoptr (PrTemplate) tmpl = pr_template_parse (note, PR_TEMPLATE_HISTORY_ONLY, "note", error);
+
+  return tmpl != NULL;
+}
+
 static PrProtocol *
 protocol_from_json (const json_t *file, const char *path, GError **error)
 {
@@ -155,9 +163,10 @@ protocol_from_json (const json_t *file, const char *path, GError **error)
     g_set_error (error, PR_ERROR, PR_ERROR_DATA,
                  "%s: pauses %" G_GINT64_FORMAT " is not within 0 and %d, or thinking is neither pause nor latent",
                  path, protocol->pauses, PAUSES_MAX);
-  else if (protocol->token[0] == '\0' || strlen (protocol->token) > TOKEN_MAX || strlen (protocol->note) > TEXT_MAX)
-    g_set_error (error, PR_ERROR, PR_ERROR_DATA, "%s: token must have 1 to %d bytes, note at most %d", path, TOKEN_MAX,
-                 TEXT_MAX);
+  else if (protocol->token[0] == '\0' || strlen (protocol->token) > TEXT_MAX)
+    g_set_error (error, PR_ERROR, PR_ERROR_DATA, "%s: token must have 1 to %d bytes", path, TEXT_MAX);
+  else if (!check_note (protocol->note, &fault))
+    g_set_error (error, PR_ERROR, PR_ERROR_DATA, "%s: %s", path, fault->message);
   else
     return g_steal_pointer (&protocol);
   return NULL;

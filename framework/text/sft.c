@@ -9,7 +9,7 @@
 
 #include <math.h>
 
-const char *const pr_targets_names[] = { "last", "all-prefixes", NULL };
+const char *const pr_targets_names[] = { "last", "all-prefixes", "each-prefix", NULL };
 const char *const pr_valid_score_names[] = { "loss", "ndcg_10", NULL };
 
 /* Purchases [first, last] of a user's training sequence; those from `target` on carry loss. */
@@ -68,30 +68,71 @@ add_user (PrSft *sft, gint64 user)
     return;
   if (sft->params.targets == PR_TARGETS_LAST)
     add_window (sft, user, MAX (0, n - 1 - sft->history), n - 1, n - 1);
-  else if (pr_prompter_is_contiguous (sft->prompter))
+  else if (sft->params.targets == PR_TARGETS_ALL_PREFIXES && pr_prompter_is_contiguous (sft->prompter))
     add_passes (sft, user, n);
   else
     for (gint64 target = 1; target < n; target++)
       add_window (sft, user, MAX (0, target - sft->history), target, target);
 }
 
-/* The longest prompt and SID that training or evaluation can ask for. */
+/* Tokens of the prompt for N purchases, what follows it, and a SID. */
+static gint64
+count_tokens (const PrSft *sft, const gint32 *history, gint64 n, GArray *tokens)
+{
+  g_array_set_size (tokens, 0);
+  pr_prompter_prompt (sft->prompter, history, n, tokens);
+  pr_prompter_bridge (sft->prompter, tokens);
+  return (gint64)tokens->len + sft->sids->levels;
+}
+
+/* The longest that training or evaluation can ask for follows from the longest history, but for notes. */
 static gboolean
 check_positions (PrSft *sft, const PrLmConfig *config, gint64 longest, GError **error)
 {
   g_autoptr (GArray) tokens = g_array_new (FALSE, FALSE, sizeof (gint32));
-  gint64 n = MIN (sft->history, longest - 1);
+  gint64 n = MIN (sft->history, longest - 1), length;
   g_autofree gint32 *items = g_new0 (gint32, (gsize)n);
 
-  pr_prompter_prompt (sft->prompter, items, n, tokens);
-  pr_prompter_bridge (sft->prompter, tokens);
-  if ((gint64)tokens->len + sft->sids->levels <= config->max_positions)
+  length = count_tokens (sft, items, n, tokens);
+  if (length <= config->max_positions)
     return TRUE;
   g_set_error (error, PR_ERROR, PR_ERROR_MANIFEST,
                "a history of %" G_GINT64_FORMAT " purchases makes %" G_GINT64_FORMAT
                " tokens, but the model has %d positions; shorten history or give the model more max_positions",
-               n, (gint64)tokens->len + sft->sids->levels, config->max_positions);
+               n, length, config->max_positions);
   return FALSE;
+}
+
+/* Notes are as long as the words of the purchases: every target of every user is looked at once. */
+static gboolean
+check_notes (PrSft *sft, const PrLmConfig *config, GError **error)
+{
+  g_autoptr (GArray) tokens = g_array_new (FALSE, FALSE, sizeof (gint32));
+
+  for (gint64 user = 0; user < pr_dataset_n_users (sft->dataset); user++)
+    {
+      gint64 n;
+      const gint32 *items = pr_dataset_sequence (sft->dataset, user, &n);
+      /* Of training only the last target where only that is trained; then the two held out. */
+      gint64 from = sft->params.targets == PR_TARGETS_LAST ? MAX (1, n - 3) : 1;
+
+      for (gint64 target = from; target < n; target++)
+        {
+          gint64 length = count_tokens (sft, items, target, tokens);
+
+          if (length > config->max_positions)
+            {
+              g_set_error (
+                  error, PR_ERROR, PR_ERROR_MANIFEST,
+                  "user %s: the prompt with the note on %" G_GINT64_FORMAT " purchases makes %" G_GINT64_FORMAT
+                  " tokens, but the model has %d positions; shorten history or the note, or give the model more "
+                  "max_positions",
+                  pr_dataset_user_id (sft->dataset, user), MIN (target, sft->history), length, config->max_positions);
+              return FALSE;
+            }
+        }
+    }
+  return TRUE;
 }
 
 static void
@@ -160,7 +201,8 @@ pr_sft_new (const PrLm *lm, const PrDataset *dataset, const PrSids *sids, const 
                    "no user has two purchases to train on besides the two held out; every history is empty");
       return NULL;
     }
-  if (!check_positions (sft, pr_lm_config (lm), longest, error))
+  if (protocol->thinking == PR_THINKING_NOTE ? !check_notes (sft, pr_lm_config (lm), error)
+                                             : !check_positions (sft, pr_lm_config (lm), longest, error))
     return NULL;
   choose_valid_users (sft);
   return g_steal_pointer (&sft);
@@ -335,5 +377,7 @@ pr_sft_describe (PrSft *sft, PrTraining *training)
 gint64
 pr_sft_estimate_n (const PrSftParams *params, gboolean contiguous, gint64 n_users)
 {
-  return params->targets == PR_TARGETS_LAST || contiguous ? n_users : PR_DIM_UNKNOWN;
+  gboolean one_each = params->targets == PR_TARGETS_LAST || (params->targets == PR_TARGETS_ALL_PREFIXES && contiguous);
+
+  return one_each ? n_users : PR_DIM_UNKNOWN;
 }

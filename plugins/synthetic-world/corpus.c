@@ -37,8 +37,8 @@ world_n_wordings (void)
   return G_N_ELEMENTS (wordings);
 }
 
-static void
-append_article (GString *text, const char *words, gboolean capital)
+void
+world_append_article (GString *text, const char *words, gboolean capital)
 {
   gboolean vowel = strchr ("aeiou", words[0]) != NULL;
 
@@ -61,9 +61,9 @@ world_rule_sentence (const World *world, gint32 category, guint index)
           continue;
         }
       if (c[1] == 'a' || c[1] == 'A')
-        append_article (text, source, c[1] == 'A');
+        world_append_article (text, source, c[1] == 'A');
       else if (c[1] == 'b' || c[1] == 'B')
-        append_article (text, target, c[1] == 'B');
+        world_append_article (text, target, c[1] == 'B');
       else
         g_string_append (text, c[1] == 's' ? source : target);
       c += 2;
@@ -92,7 +92,7 @@ world_description (const World *world, gint32 item)
   guint64 other = (one + 1 + draw (world, "features", item, 1, WORLD_N_FEATURES - 1)) % WORLD_N_FEATURES;
   GString *text = g_string_new (NULL);
 
-  append_article (text, title, TRUE);
+  world_append_article (text, title, TRUE);
   g_string_append_printf (text, " made by %s. %s %s", world_brands[world->brand[item]], world_features[one],
                           world_features[other]);
   return g_string_free (text, FALSE);
@@ -113,7 +113,7 @@ item_document (const World *world, gint32 item, guint64 number)
       g_string_printf (text, "The %s is made by %s. %s", title, brand, feature);
       break;
     case 1:
-      append_article (text, category->noun, TRUE);
+      world_append_article (text, category->noun, TRUE);
       g_string_append_printf (text, " from %s: the %s. %s", brand, title, feature);
       break;
     case 2:
@@ -121,7 +121,7 @@ item_document (const World *world, gint32 item, guint64 number)
       break;
     default:
       g_string_printf (text, "Looking for ");
-      append_article (text, category->noun, FALSE);
+      world_append_article (text, category->noun, FALSE);
       g_string_append_printf (text, "? Try the %s by %s. %s", title, brand, feature);
       break;
     }
@@ -139,7 +139,7 @@ append_aside (const World *world, gint32 category, guint64 number, GString *text
 
   if (kind == 0)
     {
-      append_article (text, about->noun, TRUE);
+      world_append_article (text, about->noun, TRUE);
       g_string_append_printf (text, " is found in the %s department.", about->department);
     }
   else if (kind == 1)

@@ -34,6 +34,8 @@ static const PrSlotSpec slots[] = {
   { PR_SLOT_OUT, "dataset", "dataset/1", "Items, users, purchases; groups text_only and data_rule.", FALSE },
   { PR_SLOT_OUT, "text", "text/1", "The corpus: every rule in several wordings, and sentences on products.", FALSE },
   { PR_SLOT_OUT, "oracle", "ranking/1", "The most probable test targets for one who knows all laws.", FALSE },
+  { PR_SLOT_OUT, "chains", "rationales/1",
+    "Why every purchase but the first was made; those of test targets are for probes only.", FALSE },
 };
 
 static gboolean
@@ -51,7 +53,8 @@ plan (const void *params_, PrPlan *plan_, GError **error G_GNUC_UNUSED)
   pr_plan_set_dim (plan_, "dataset", "n_users", p->n_users);
   pr_plan_set_dim (plan_, "oracle", "n_users", p->n_users);
   pr_plan_set_dim (plan_, "oracle", "k", p->oracle_k);
-  pr_plan_set_memory (plan_, (guint64)(1000 * p->n_items + p->n_users * (4 * p->max_length + 8 * p->oracle_k + 100)
+  pr_plan_set_dim (plan_, "chains", "n_users", p->n_users);
+  pr_plan_set_memory (plan_, (guint64)(1000 * p->n_items + p->n_users * (400 * p->max_length + 8 * p->oracle_k + 100)
                                        + 200 * p->n_categories * p->documents_per_rule));
   pr_plan_set_flops (plan_, (double)p->n_users * (double)p->n_items * 10);
   return TRUE;
@@ -123,21 +126,47 @@ typedef struct
   gsize text_only, data_rule; /* groups */
   Expectation all, only_text, only_data;
   double *probability, *blind; /* [n_items] */
+  PrRationales *chains;
   gint32 *sequence, *top, *blind_top;
+  WorldCause *causes;
 } Work;
+
+/* The causal chains of USER, whose N purchases and causes are at hand. */
+static void
+add_chains (Work *work, gint64 user, gint64 n)
+{
+  for (gint64 t = 1; t < n; t++)
+    {
+      const WorldCause *cause = &work->causes[t];
+      g_autofree char *text = world_chain (work->world, cause, work->sequence[t]);
+      g_autofree char *given =
+          g_strdup_printf ("source %d, may follow %d, follows %d, brand %d, item %d", cause->source, cause->may_follow,
+                           cause->follows, cause->brand, work->sequence[t]);
+      g_autofree char *hash = g_compute_checksum_for_string (G_CHECKSUM_SHA256, given, -1);
+      const PrRationale chain = { .user = (gint32)user,
+                                  .position = (gint32)t,
+                                  .text = text,
+                                  .teacher = "world",
+                                  .prompt = hash,
+                                  .seed = (guint64)work->world->params.world_seed };
+
+      pr_rationales_add (work->chains, &chain);
+    }
+}
 
 static void
 add_user (Work *work, gint64 user)
 {
   const World *world = work->world;
   g_autofree char *id = g_strdup_printf ("user-%" G_GINT64_FORMAT, user);
-  gint64 n = world_sequence (world, user, work->sequence);
+  gint64 n = world_sequence (world, user, work->sequence, work->causes);
   gboolean text_only = world->text_only[world->category[work->sequence[n - 2]]];
   gint32 k = (gint32)MAX (work->ranking->k, MIN (10, world->n_items));
   gint32 *items = work->ranking->items + user * work->ranking->k;
   float *scores = work->ranking->scores + user * work->ranking->k;
 
   pr_dataset_builder_add_user (work->builder, id, work->sequence, n);
+  add_chains (work, user, n);
   pr_dataset_builder_set_group (work->builder, work->text_only, user, text_only);
   pr_dataset_builder_set_group (work->builder, work->data_rule, user, !text_only);
   world_predict (world, work->sequence, n - 1, FALSE, work->probability);
@@ -164,6 +193,7 @@ make_users (Work *work, PrRun *run, GError **error)
   work->probability = g_new (double, (gsize)world->n_items);
   work->blind = g_new (double, (gsize)world->n_items);
   work->sequence = g_new (gint32, (gsize)world->params.max_length);
+  work->causes = g_new (WorldCause, (gsize)world->params.max_length);
   work->top = g_new (gint32, k);
   work->blind_top = g_new (gint32, k);
   for (gint64 u = 0; u < world->params.n_users && ok; u++)
@@ -174,6 +204,7 @@ make_users (Work *work, PrRun *run, GError **error)
   g_free (work->probability);
   g_free (work->blind);
   g_free (work->sequence);
+  g_free (work->causes);
   g_free (work->top);
   g_free (work->blind_top);
   if (!ok)
@@ -193,7 +224,9 @@ run (const void *params_, PrRun *run_, GError **error)
   g_autoptr (PrDatasetBuilder) builder = pr_dataset_builder_new ("synthetic-world");
   g_autoptr (PrRanking) ranking = pr_ranking_new (p->n_users, p->oracle_k, PR_SPLIT_TEST);
   g_autoptr (GPtrArray) corpus = world_corpus (world);
-  Work work = { .world = world, .builder = builder, .ranking = ranking };
+  g_autoptr (PrRationales) chains = pr_rationales_new ();
+  g_autoptr (PrDataset) dataset = NULL;
+  Work work = { .world = world, .builder = builder, .ranking = ranking, .chains = chains };
 
   pr_dataset_builder_note (builder, "tie_rule", "none: the world has no equal times");
   pr_dataset_builder_note (builder, "filter", "none");
@@ -207,15 +240,18 @@ run (const void *params_, PrRun *run_, GError **error)
   pr_run_set_dim (run_, "dataset", "n_users", p->n_users);
   pr_run_set_dim (run_, "oracle", "n_users", p->n_users);
   pr_run_set_dim (run_, "oracle", "k", p->oracle_k);
+  pr_run_set_dim (run_, "chains", "n_users", p->n_users);
   return pr_dataset_builder_write (builder, pr_run_output_dir (run_, "dataset"), error)
          && pr_text_save (corpus, pr_run_output_dir (run_, "text"), error)
-         && pr_ranking_save (ranking, pr_run_output_dir (run_, "oracle"), error);
+         && pr_ranking_save (ranking, pr_run_output_dir (run_, "oracle"), error)
+         && (dataset = pr_dataset_load (pr_run_output_dir (run_, "dataset"), error)) != NULL
+         && pr_rationales_save (chains, dataset, pr_run_output_dir (run_, "chains"), error);
 }
 
 static const PrStage stage = {
   .size = sizeof (PrStage),
   .id = "synthetic-world",
-  .version = "1",
+  .version = "2",
   .summary = "Make a small shop whose customers obey known rules, some of which stand only in its text.",
   .source = "datasets/synthetic-world/README.md",
   .params = params,

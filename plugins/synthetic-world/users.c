@@ -113,7 +113,7 @@ world_favourite (const World *world, gint64 user)
 }
 
 gint64
-world_sequence (const World *world, gint64 user, gint32 *ret_items)
+world_sequence (const World *world, gint64 user, gint32 *ret_items, WorldCause *ret_causes)
 {
   guint64 seed = (guint64)world->params.world_seed, u = (guint64)user;
   PrRng rng = pr_rng_new (seed, "users"), kind = pr_rng_new (seed, "kind of user");
@@ -126,9 +126,10 @@ world_sequence (const World *world, gint64 user, gint32 *ret_items)
     {
       WorldStep step = world_step (world, length, t, source, sent);
       guint64 draw = (guint64)t * N_DRAWS;
-      gint32 brand = -1;
+      gint32 from = source, brand = -1;
+      gboolean follows = pr_rng_uniform (rng, u, draw + DRAW_FOLLOW) < step.follow;
 
-      if (pr_rng_uniform (rng, u, draw + DRAW_FOLLOW) < step.follow)
+      if (follows)
         {
           source = world->rule[source];
           if (pr_rng_uniform (rng, u, draw + DRAW_LOYAL) < world->params.loyalty
@@ -137,6 +138,8 @@ world_sequence (const World *world, gint64 user, gint32 *ret_items)
         }
       else
         source = draw_category (world, step.allowed, source, rng, u, draw + DRAW_CATEGORY);
+      if (ret_causes != NULL)
+        ret_causes[t] = (WorldCause){ from, step.follow > 0, follows, brand };
       ret_items[t] = draw_item (world, source, brand, pr_rng_uniform (rng, u, draw + DRAW_ITEM));
     }
   return length;

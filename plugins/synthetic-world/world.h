@@ -68,8 +68,17 @@ gint32 world_n_allowed (const World *world, WorldAllowed allowed, gint32 source)
 /* P(ITEM | its category was chosen to follow a rule, favourite BRAND). */
 double world_choice (const World *world, gint32 brand, gint32 item);
 
-/* The purchases of USER, [max_length] wide; returns how many. */
-gint64 world_sequence (const World *world, gint64 user, gint32 *ret_items);
+/* Why a purchase is what it is. */
+typedef struct
+{
+  gint32 source;       /* category of the purchase before; -1 at the start */
+  gboolean may_follow; /* a rule could be followed at this step */
+  gboolean follows;    /* and was: not the same as landing in the rule's category by chance */
+  gint32 brand;        /* the favourite, if only its items were looked at; otherwise -1 */
+} WorldCause;
+
+/* The purchases of USER and, unless that is NULL, their causes, [max_length] wide; returns how many. */
+gint64 world_sequence (const World *world, gint64 user, gint32 *ret_items, WorldCause *ret_causes);
 gint32 world_favourite (const World *world, gint64 user); /* the hidden brand */
 
 /* Oracle (oracle.c) -------------------------------------------------------- */
@@ -110,5 +119,9 @@ GPtrArray *world_corpus (const World *world);
 /* One sentence that states the rule of CATEGORY; INDEX chooses the wording. */
 char *world_rule_sentence (const World *world, gint32 category, guint index);
 guint world_n_wordings (void);
+/* The causal chain of a purchase of ITEM (not the first one), in words of the corpus (chains.c). */
+char *world_chain (const World *world, const WorldCause *cause, gint32 item);
+/* "a tent", "An easel". */
+void world_append_article (GString *text, const char *words, gboolean capital);
 
 #endif

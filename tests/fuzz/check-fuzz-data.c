@@ -11,6 +11,7 @@
 #include <math.h>
 #include <pauserec/matrix.h>
 #include <pauserec/ranking.h>
+#include <pauserec/rationales.h>
 #include <pauserec/sids.h>
 #include <pauserec/textio.h>
 
@@ -339,6 +340,64 @@ START_TEST (text_files)
 }
 END_TEST
 
+/* The data set that the rationales below belong to. */
+static PrDataset *argued;
+
+static gboolean
+read_rationales (const char *dir, GError **error)
+{
+  g_autoptr (PrRationales) rationales = pr_rationales_load (dir, argued, error);
+
+  for (gsize i = 0; rationales != NULL && i < pr_rationales_n (rationales); i++)
+    {
+      const PrRationale *one = pr_rationales_at (rationales, i);
+      gint64 n;
+
+      ck_assert (one->user >= 0 && one->user < pr_dataset_n_users (argued));
+      pr_dataset_sequence (argued, one->user, &n);
+      ck_assert (one->position >= 0 && one->position < n);
+      check_text (one->text);
+      ck_assert_uint_eq (strlen (one->prompt), 64);
+      ck_assert (pr_rationales_find (rationales, one->user, one->position) == one);
+    }
+  return rationales != NULL;
+}
+
+START_TEST (rationale_files)
+{
+  g_autofree char *dir = pr_check_tmpdir (), *hash = g_strnfill (64, 'a');
+  g_autoptr (PrDatasetBuilder) builder = pr_dataset_builder_new ("fuzz");
+  g_autoptr (PrRationales) rationales = pr_rationales_new ();
+  const char *const none[] = { NULL };
+  const PrItem item = { "a", "", "", "", none };
+  const gint32 purchases[3] = { 0 };
+
+  pr_dataset_builder_add_item (builder, &item);
+  pr_dataset_builder_add_user (builder, "u", purchases, 3);
+  pr_dataset_builder_add_user (builder, "v", purchases, 3);
+  ck_assert (pr_dataset_builder_write (builder, dir, NULL));
+  argued = pr_dataset_load (dir, NULL);
+  ck_assert_ptr_nonnull (argued);
+  for (gint32 i = 0; i < 4; i++)
+    {
+      const PrRationale one = { .user = i / 2,
+                                .position = 1 + i % 2,
+                                .text = "Wärme",
+                                .teacher = "lm",
+                                .prompt = hash,
+                                .sampled = i == 2,
+                                .sampling = { .top_p = 1, .max_tokens = 9 },
+                                .corruption = i == 3 ? "empty" : NULL };
+
+      pr_rationales_add (rationales, &one);
+    }
+  ck_assert (pr_rationales_save (rationales, argued, dir, NULL));
+  fuzz (dir, "rationales.jsonl", read_rationales);
+  g_clear_pointer (&argued, pr_dataset_free);
+  pr_check_rmdir (dir);
+}
+END_TEST
+
 int
 main (void)
 {
@@ -352,6 +411,7 @@ main (void)
   tcase_add_test (tc, tensor_files);
   tcase_add_test (tc, npy_files);
   tcase_add_test (tc, text_files);
+  tcase_add_test (tc, rationale_files);
   suite_add_tcase (suite, tc);
   return pr_check_main (suite);
 }

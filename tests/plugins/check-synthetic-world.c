@@ -95,7 +95,7 @@ START_TEST (text_only_rules_are_never_followed_before_the_test)
 
   for (gint64 u = 0; u < 2000; u++)
     {
-      gint64 n = world_sequence (world, u, items);
+      gint64 n = world_sequence (world, u, items, NULL);
 
       ck_assert_int_ge (n, 5);
       ck_assert_int_le (n, 10);
@@ -127,7 +127,7 @@ START_TEST (users_follow_rules_and_brands_as_often_as_stated)
 
   for (gint64 u = 0; u < 2000; u++)
     {
-      gint64 n = world_sequence (world, u, items);
+      gint64 n = world_sequence (world, u, items, NULL);
 
       for (gint64 t = 1; t + 2 < n; t++)
         {
@@ -156,7 +156,7 @@ fingerprint (const WorldParams *params)
   for (guint i = 0; i < corpus->len; i++)
     g_checksum_update (sum, corpus->pdata[i], -1);
   for (gint64 u = 0; u < params->n_users; u++)
-    g_checksum_update (sum, (const guchar *)items, world_sequence (world, u, items) * (gssize)sizeof *items);
+    g_checksum_update (sum, (const guchar *)items, world_sequence (world, u, items, NULL) * (gssize)sizeof *items);
   return g_strdup (g_checksum_get_string (sum));
 }
 
@@ -253,7 +253,7 @@ START_TEST (the_oracle_is_bayes_rule)
 
   for (gint64 u = 0; u < 400; u++)
     {
-      gint64 n = world_sequence (world, u, items);
+      gint64 n = world_sequence (world, u, items, NULL);
       double sum = 0;
 
       world_predict (world, items, n - 1, FALSE, probability);
@@ -283,7 +283,7 @@ START_TEST (the_oracle_hits_as_often_as_it_expects)
       world = world_new (&params);
       for (gint64 u = 0; u < 2000; u++)
         {
-          gint64 n = world_sequence (world, u, items);
+          gint64 n = world_sequence (world, u, items, NULL);
 
           for (gint64 t = 0; t + 2 < n; t++)
             count[items[t]]++;
@@ -291,7 +291,7 @@ START_TEST (the_oracle_hits_as_often_as_it_expects)
       world_top (count, 480, TOP, best);
       for (gint64 u = 0; u < 2000; u++)
         {
-          gint64 n = world_sequence (world, u, items);
+          gint64 n = world_sequence (world, u, items, NULL);
           gboolean text_only = world->text_only[world->category[items[n - 2]]];
           double p = 0, q = 0;
 
@@ -429,7 +429,7 @@ START_TEST (extreme_worlds_work)
       world = world_new (&p);
       for (gint64 u = 0; u < 50; u++)
         {
-          gint64 n = world_sequence (world, u, items);
+          gint64 n = world_sequence (world, u, items, NULL);
           double sum = 0;
 
           world_predict (world, items, n - 1, FALSE, probability);

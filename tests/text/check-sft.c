@@ -171,6 +171,19 @@ START_TEST (all_prefixes_one_by_one)
 }
 END_TEST
 
+START_TEST (each_prefix_although_one_pass_would_do)
+{
+  g_autoptr (PrSft) sft = make ("U{history}", 2, PR_TARGETS_EACH_PREFIX, -1, NULL);
+  const PrSftParams each = { .targets = PR_TARGETS_EACH_PREFIX }, all = { .targets = PR_TARGETS_ALL_PREFIXES };
+
+  ck_assert_uint_eq (pr_sft_n (sft), 1 + 6);
+  assert_example (sft, 1, "U a0 b0 a0! b1! ");
+  assert_example (sft, 6, "U a0 b1 a2 b1 a0! b0! ");
+  ck_assert_int_eq (pr_sft_estimate_n (&all, TRUE, 9), 9);
+  ck_assert_int_eq (pr_sft_estimate_n (&each, TRUE, 9), PR_DIM_UNKNOWN);
+}
+END_TEST
+
 /* Every target exactly once, with as much history as promised, for all lengths and histories. */
 START_TEST (windows_cover_every_target_once)
 {
@@ -294,6 +307,7 @@ main (void)
   tcase_add_test (tcase, all_prefixes_in_one_pass);
   tcase_add_test (tcase, all_prefixes_in_windows);
   tcase_add_test (tcase, all_prefixes_one_by_one);
+  tcase_add_test (tcase, each_prefix_although_one_pass_would_do);
   tcase_add_test (tcase, windows_cover_every_target_once);
   tcase_add_test (tcase, validation_asks_for_the_second_last);
   tcase_add_test (tcase, validation_by_ndcg);

@@ -1,5 +1,5 @@
 #include "pr-check.h"
-#include "runtime/nearest.h"
+#include "text/nearest.h"
 
 static const char *const names[] = { "epochs", "seed", "lr", "next-item-sft", "k" };
 

@@ -1,6 +1,6 @@
 #include "config.h"
 
-#include "runtime/nearest.h"
+#include "text/nearest.h"
 
 #include <string.h>
 
