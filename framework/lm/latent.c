@@ -10,8 +10,8 @@
  * compute no gradient of weights: backward is linear, and the ordinary pass that follows, from the completed top, gives
  * those of all.
  *
- * Source: Coconut (arXiv 2412.06769), sections 3 and 4; there the passes share a cache of keys and values, here they
- * are whole, which is simpler and the same to the bit. */
+ * Source: Coconut (arXiv 2412.06769), section 3.  There the passes share a cache of keys and values; here each is whole,
+ * so that one kind of pass serves all. */
 #include "config.h"
 
 #include "lm/model-private.h"

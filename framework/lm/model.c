@@ -242,8 +242,6 @@ pr_model_start (PrModel *m, const float *weights, const PrChunk *chunk, const Pr
       m->backend->upload (m->targets, chunk->targets, chunk->n_targets * sizeof (gint32));
     }
   cut_tiles (m);
-  /* Without training layer 0's input, which is fed, is overwritten by layer 0's output. */
-  g_return_if_fail (m->training || !m->latent);
 }
 
 const PrDropout *
@@ -322,6 +320,8 @@ forward_tile (gpointer ctx, gsize index, guint worker)
 void
 pr_model_forward (PrModel *m)
 {
+  /* Without training the layers work in place, and the rows to feed are gone after the first pass. */
+  g_return_if_fail (m->training || !m->latent);
   m->backend->parallel (m->n_tiles, forward_tile, m);
 }
 

@@ -11,8 +11,10 @@
  *   latent  PROMPT <think> [latent] x k </think> SID      (Coconut, ReaRec: the input of a latent position is the final
  *                                                          hidden state of the position before it)
  *
- * The token of pause mode is "<pause>", or any other single token of the vocabulary: a filler, the control of Goyal et
- * al.
+ * The token of pause mode is "<pause>", or any other text that is a single token of the vocabulary: a filler, the
+ * control of Goyal et al.  A note is made from the items that the prompt shows; added tokens in it (an item may call
+ * itself
+ * "</think>") are left out, and where a blank has no words the tags stand alone.
  *
  * The template is text with one "{history}", replaced by the SIDs of the last `history` items,
  * oldest first, joined by `separator`.
@@ -42,9 +44,9 @@ typedef struct
   char *separator; /* between items of the history; owned; may be "" */
   gint64 history;  /* items shown at most */
   PrThinking thinking;
-  gint64 pauses;   /* k; with PR_THINKING_PAUSE and PR_THINKING_LATENT only */
-  char *token;     /* name of the token that pauses; owned; never NULL; "<pause>" unless PR_THINKING_PAUSE says other */
-  char *note;      /* template of the note (template.h, fields of the history only); owned; "" unless PR_THINKING_NOTE */
+  gint64 pauses; /* k; with PR_THINKING_PAUSE and PR_THINKING_LATENT only */
+  char *token;   /* name of the token that pauses; owned; never NULL; "<pause>" unless PR_THINKING_PAUSE says other */
+  char *note;    /* template of the note (template.h, fields of the history only); owned; "" unless PR_THINKING_NOTE */
 } PrProtocol;
 
 #define PR_PAUSE_TOKEN "<pause>"
@@ -53,14 +55,16 @@ PrProtocol *pr_protocol_new (const char *prompt, const char *separator, gint64 h
 PrProtocol *pr_protocol_copy (const PrProtocol *protocol);
 void pr_protocol_free (PrProtocol *protocol);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PrProtocol, pr_protocol_free)
+/* protocol.json: prompt, separator, history, thinking, pauses; token in pause mode where it is not "<pause>", note in
+ * note mode.  Any other key, and a key of another mode, is a DATA error. */
 PrProtocol *pr_protocol_load (const char *path, GError **error);
 gboolean pr_protocol_save (const PrProtocol *protocol, const char *path, GError **error);
 /* "{history}" exactly once, sizes in range: MANIFEST error otherwise. For stages' validate(). */
 gboolean pr_protocol_check_template (const char *prompt, GError **error);
 
 /* A protocol bound to a tokenizer, the SIDs of a catalogue and, for notes, its items: token ids ready to be appended.
- * DATA error if the tokenizer lacks a SID token or a tag or token that the thinking mode needs.  DATASET may be NULL but
- * in note mode.  Borrows all but the protocol. */
+ * DATA error if the tokenizer lacks a SID token or a tag or token that the thinking mode needs; MANIFEST for a template
+ * that is wrong.  DATASET may be NULL but in note mode (PLUGIN).  Borrows all but the protocol. */
 typedef struct PrPrompter PrPrompter;
 PrPrompter *pr_prompter_new (const PrProtocol *protocol, const PrTokenizer *tokenizer, const PrSids *sids,
                              const PrDataset *dataset, GError **error);

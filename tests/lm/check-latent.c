@@ -309,7 +309,7 @@ START_TEST (chunks_add_up)
       pr_model_train (model, k.weights, parts, &part, &b);
     }
   for (gint64 i = 0; i < k.layout->size; i++)
-    ck_assert_double_eq_tol (parts[i], whole[i], 1e-5);
+    ck_assert_double_eq_tol (parts[i], whole[i], 1e-5 * (1 + fabsf (whole[i])));
   case_clear (&k);
 }
 END_TEST
