@@ -46,7 +46,7 @@ extern const char *const corruption_names[];
 typedef struct
 {
   int teacher, targets, choice, corruption;
-  const char *templates, *purpose, *file, *prompt;
+  const char *templates, *purpose, *file, *prompt, *opening;
   int64_t max_words, max_tokens, top_k, prune, sentences, rows_at_once;
   double temperature, top_p, share, strength;
 } DistillParams;

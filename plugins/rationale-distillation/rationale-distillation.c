@@ -31,8 +31,10 @@ static const PrParamSpec params[] = {
       "Rationales of teacher = file: JSONL (plain or gzip) of {\"user\", \"rationale\"}, with \"item\" where a "
       "user has several targets."),
   PR_PARAM_STRING (DistillParams, prompt,
-                   "A customer bought {history_title} and then {target_title}, a {target_category}. Why? Because",
-                   "What the model of teacher = lm is given, as a template (template.h); it goes on from there."),
+                   "A customer bought {history_title} and then {target_title}, a {target_category}. Why?",
+                   "What the model of teacher = lm is told, as a template (template.h)."),
+  PR_PARAM_STRING (DistillParams, opening, "You need a {target_category} because",
+                   "Words with blanks that stand behind the prompt and open the model's rationale."),
   PR_PARAM_INT (DistillParams, prune, 0, 1000, 10,
                 "Purchases of the history shown to the model: those most similar to the target (OneRec-Think: 10)."),
   PR_PARAM_INT (DistillParams, max_tokens, 1, 4096, 64, "Tokens that the model writes at most."),
@@ -78,8 +80,10 @@ validate (const void *params_, GError **error)
   const DistillParams *p = params_;
   const PrGenerateParams generate = generate_params (p);
   g_autoptr (PrTemplate) prompt = pr_template_parse (p->prompt, PR_TEMPLATE_ANY, "prompt", error);
+  g_autoptr (PrTemplate) opening =
+      prompt == NULL ? NULL : pr_template_parse (p->opening, PR_TEMPLATE_ANY, "opening", error);
 
-  if (prompt == NULL || (p->templates[0] == '\0' && !distill_check_purpose (p->purpose, error)))
+  if (prompt == NULL || opening == NULL || (p->templates[0] == '\0' && !distill_check_purpose (p->purpose, error)))
     return FALSE;
   if (p->teacher == TEACHER_FILE && p->file[0] == '\0')
     {

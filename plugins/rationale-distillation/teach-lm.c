@@ -13,7 +13,7 @@ typedef struct
   Distill *distill;
   PrLm *lm;
   PrMatrix *embeddings; /* may be NULL */
-  PrTemplate *prompt;
+  PrTemplate *prompt, *opening;
   GArray *tokens, *offsets; /* gint32: the prompts */
   GArray *ids;              /* guint64 */
   GArray *asked;            /* guint: drafts that have a prompt */
@@ -32,6 +32,7 @@ load (Asking *asking, GError **error)
 
   if ((asking->lm = pr_lm_load (pr_run_input_dir (asking->distill->run, "lm"), error)) == NULL
       || (asking->prompt = pr_template_parse (p->prompt, PR_TEMPLATE_ANY, "prompt", error)) == NULL
+      || (asking->opening = pr_template_parse (p->opening, PR_TEMPLATE_ANY, "opening", error)) == NULL
       || (embeddings != NULL && (asking->embeddings = pr_embeddings_load (embeddings, error)) == NULL))
     return FALSE;
   if (asking->embeddings == NULL || asking->embeddings->rows == n_items)
@@ -43,6 +44,24 @@ load (Asking *asking, GError **error)
   return FALSE;
 }
 
+/* What the model is given, and the opening that ends it; FALSE if an item lacks the words, or nothing is said at all.
+ */
+static gboolean
+fill (const Asking *asking, const Draft *draft, const gint32 *items, gint64 n, GString *text, GString *opening)
+{
+  const PrDataset *dataset = asking->distill->dataset;
+
+  g_string_truncate (text, 0);
+  g_string_truncate (opening, 0);
+  if (!pr_template_fill (asking->prompt, dataset, items, n, draft->target, text)
+      || !pr_template_fill (asking->opening, dataset, items, n, draft->target, opening))
+    return FALSE;
+  if (text->len > 0 && opening->len > 0)
+    g_string_append_c (text, ' ');
+  g_string_append (text, opening->str);
+  return text->len > 0;
+}
+
 /* Append the prompt of a draft, with as much of its history as the model has room for. */
 static gboolean
 ask (Asking *asking, guint index, GError **error)
@@ -52,7 +71,7 @@ ask (Asking *asking, guint index, GError **error)
   Draft *draft = distill_draft (distill, index);
   gint64 room = pr_lm_config (asking->lm)->max_positions - p->max_tokens, start = asking->tokens->len;
   g_autofree gint32 *items = g_new (gint32, (gsize)MIN (p->prune, draft->position) + 1);
-  g_autoptr (GString) text = g_string_new (NULL);
+  g_autoptr (GString) text = g_string_new (NULL), opening = g_string_new (NULL);
 
   draft->text = g_strdup ("");
   draft->seed = pr_run_seed (distill->run);
@@ -62,9 +81,8 @@ ask (Asking *asking, guint index, GError **error)
       gint64 n = similar_items (distill->dataset, asking->embeddings, draft->history, draft->position, draft->target,
                                 most, items);
 
-      g_string_truncate (text, 0);
       /* Items without the words that are asked for: there is nothing to ask. */
-      if (!pr_template_fill (asking->prompt, distill->dataset, items, n, draft->target, text) || text->len == 0)
+      if (!fill (asking, draft, items, n, text, opening))
         return TRUE;
       g_array_set_size (asking->tokens, (guint)start);
       pr_tokenizer_encode (pr_lm_tokenizer (asking->lm), text->str, (gssize)text->len, asking->tokens);
@@ -74,6 +92,8 @@ ask (Asking *asking, guint index, GError **error)
           gint32 end = (gint32)asking->tokens->len;
 
           draft_set_prompt (draft, text->str);
+          g_free (draft->text);
+          draft->text = g_strdup (opening->str);
           g_array_append_val (asking->offsets, end);
           g_array_append_val (asking->ids, id);
           g_array_append_val (asking->asked, index);
@@ -94,15 +114,17 @@ tick (gpointer ctx, gsize done, gsize total, GError **error)
   return pr_run_step (ctx, done, total, error);
 }
 
-/* What the model wrote, up to the first sign of an end. */
+/* OPENING and what the model wrote, up to the first sign of an end. */
 static char *
-read_text (const Asking *asking, const PrTexts *texts, gsize i)
+read_text (const Asking *asking, const PrTexts *texts, gsize i, const char *opening)
 {
   const gint32 *offsets = (const gint32 *)(gconstpointer)texts->offsets->data;
   const gint32 *tokens = (const gint32 *)(gconstpointer)texts->tokens->data + offsets[i];
   g_autofree char *raw =
       pr_tokenizer_decode (pr_lm_tokenizer (asking->lm), tokens, (gsize)(offsets[i + 1] - offsets[i]), FALSE);
-  char *start = g_strchug (raw), *text;
+  const char *start = opening[0] == '\0' ? g_strchug (raw) : raw;
+  g_autofree char *whole = NULL;
+  char *text;
 
   for (guint e = 0; e < G_N_ELEMENTS (ends); e++)
     {
@@ -111,7 +133,8 @@ read_text (const Asking *asking, const PrTexts *texts, gsize i)
       if (end != NULL)
         *end = '\0';
     }
-  text = words_fold (start);
+  whole = g_strconcat (opening, start, NULL);
+  text = words_fold (whole);
   if (asking->distill->params->sentences > 0)
     words_cut_sentences (text, (gsize)asking->distill->params->sentences);
   return text;
@@ -145,8 +168,9 @@ answer (Asking *asking, GError **error)
     {
       Draft *draft = distill_draft (asking->distill, g_array_index (asking->asked, guint, i));
 
-      g_free (draft->text);
-      draft->text = read_text (asking, &texts, i);
+      g_autofree char *opening = g_steal_pointer (&draft->text);
+
+      draft->text = read_text (asking, &texts, i, opening);
     }
   pr_run_add_cost (run, PR_COST_INFER_TOKENS, (double)(stats.prompt_tokens + stats.generated_tokens));
   pr_run_add_cost (run, PR_COST_GENERATED_TOKENS, (double)stats.generated_tokens);
@@ -174,6 +198,7 @@ teach_by_lm (Distill *distill, GError **error)
   pr_lm_free (asking.lm);
   pr_matrix_free (asking.embeddings);
   pr_template_free (asking.prompt);
+  pr_template_free (asking.opening);
   g_array_unref (asking.tokens);
   g_array_unref (asking.offsets);
   g_array_unref (asking.ids);

@@ -261,6 +261,7 @@ START_TEST (what_cannot_be_done_is_said)
   expect_failure ("teacher=file", PR_ERROR_MANIFEST, "teacher = file needs `file`");
   expect_failure ("purpose=none", PR_ERROR_MANIFEST, "purpose = none: there are built-in templates for");
   expect_failure ("prompt={target_titel}", PR_ERROR_MANIFEST, "prompt: '{target_titel}' is no blank");
+  expect_failure ("opening={last_titel}", PR_ERROR_MANIFEST, "opening: '{last_titel}' is no blank");
   expect_failure ("teacher=lm temperature=0.001", PR_ERROR_MANIFEST, "temperature = 0.001");
   ck_assert (g_file_set_contents (path, "a\n{target_titel}\n", -1, NULL));
   expect_failure (bad, PR_ERROR_MANIFEST, "bad.txt:2: '{target_titel}' is no blank");

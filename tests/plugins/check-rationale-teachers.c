@@ -146,6 +146,25 @@ START_TEST (texts_are_spoilt_in_their_own_words)
 }
 END_TEST
 
+/* Two words have two orders only, and three like ones have one. */
+START_TEST (shuffled_words_are_never_as_they_were)
+{
+  g_autoptr (GString) text = g_string_new (NULL);
+  g_auto (StageResult) result = { 0 };
+  g_autoptr (PrRationales) rationales = NULL;
+  GError *error = NULL;
+
+  for (int u = 0; u < SHOP_USERS; u++)
+    g_string_append_printf (text, "{\"user\": \"u%d\", \"rationale\": \"%s\"}\n", u, u % 2 ? "one two" : "so so so");
+  ck_assert (distil_file ("corruption=shuffle-words", text->str, -1, &result, &error));
+  rationales = distilled (&result);
+  for (gsize i = 0; i < pr_rationales_n (rationales); i++)
+    ck_assert_str_eq (pr_rationales_at (rationales, i)->text,
+                      pr_rationales_at (rationales, i)->user % 2 ? "two one" : "so so so");
+  ck_assert_double_eq (harness_metric (&result, "unchanged_share"), 0.5);
+}
+END_TEST
+
 /* The world ---------------------------------------------------------------------- */
 
 START_TEST (the_world_knows_why)
@@ -211,7 +230,8 @@ save_lm (gboolean with_sids)
   return dir;
 }
 
-static const char sampled[] = "teacher=lm temperature=1 max_tokens=20 prompt=I:__{history_title};__{target_title}";
+static const char sampled[] =
+    "teacher=lm temperature=1 max_tokens=20 opening= prompt=I:__{history_title};__{target_title}";
 
 START_TEST (a_model_writes_the_same_with_any_number_of_threads)
 {
@@ -275,7 +295,9 @@ START_TEST (semantic_ids_in_a_text_are_counted)
   double leaks = 0;
 
   ck_assert (pr_sids_save (sids, "keep", shop, NULL));
-  rationales = distil_well (sampled, inputs, &result);
+  /* Long enough for some special tokens too, which end a text. */
+  rationales = distil_well ("teacher=lm temperature=1 max_tokens=200 sentences=0 opening= prompt={target_title}",
+                            inputs, &result);
   for (gsize i = 0; i < pr_rationales_n (rationales); i++)
     {
       const char *text = pr_rationales_at (rationales, i)->text;
@@ -283,6 +305,7 @@ START_TEST (semantic_ids_in_a_text_are_counted)
       leaks += strstr (text, "<a_0>") || strstr (text, "<a_1>") || strstr (text, "<a_2>") || strstr (text, "<b_0>")
                || strstr (text, "<b_1>");
       ck_assert_ptr_null (strstr (text, "<think>"));
+      ck_assert_ptr_null (strstr (text, "</think>"));
       ck_assert_ptr_null (strstr (text, "<|"));
     }
   ck_assert_double_gt (leaks, 3);
@@ -305,14 +328,42 @@ START_TEST (a_prompt_shows_what_is_similar_and_fits)
     embeddings->data[2 * i + (i == 1 || i == 9)] = 1;
   g_mkdir (vectors, 0700);
   ck_assert (pr_embeddings_save (embeddings, vectors, NULL));
-  a = distil_well ("teacher=lm max_tokens=2 prune=1 prompt={history_title}|{target_title}", inputs, &pruned);
+  a = distil_well ("teacher=lm max_tokens=2 prune=1 opening= prompt={history_title}|{target_title}", inputs, &pruned);
   near = g_compute_checksum_for_string (G_CHECKSUM_SHA256, "Model 1|Model 9", -1);
   ck_assert_str_eq (pr_rationales_find (a, 4, 4)->prompt, near);
   /* 256 positions without 240: room for 16 bytes. */
-  b = distil_well ("teacher=lm max_tokens=240 prompt={history_title}|{target_title}", inputs, &tight);
+  b = distil_well ("teacher=lm max_tokens=240 opening= prompt={history_title}|{target_title}", inputs, &tight);
   ck_assert_str_eq (pr_rationales_find (b, 4, 4)->prompt, near);
-  ck_assert (!distil ("teacher=lm max_tokens=250 prompt={target_title}{target_title}", inputs, &failed, &error));
+  ck_assert (
+      !distil ("teacher=lm max_tokens=250 opening= prompt={target_title}{target_title}", inputs, &failed, &error));
   ck_assert_pr_error (error, PR_ERROR_MANIFEST, "user 'u1': the prompt has 16 tokens even without a history");
+}
+END_TEST
+
+START_TEST (a_rationale_begins_as_it_is_told_to)
+{
+  g_autofree char *lm = save_lm (FALSE), *hash = NULL;
+  const char *const inputs[] = { "lm", lm, NULL };
+  g_auto (StageResult) result = { 0 };
+  g_autoptr (PrRationales) rationales =
+      distil_well ("teacher=lm temperature=1 max_tokens=9 prompt=Why? opening=For__{last_title}", inputs, &result);
+  gsize longer = 0;
+
+  for (gsize i = 0; i < pr_rationales_n (rationales); i++)
+    {
+      const PrRationale *one = pr_rationales_at (rationales, i);
+      g_autofree char *begin = NULL;
+      gint64 n;
+      const gint32 *items = pr_dataset_sequence (dataset, one->user, &n);
+
+      begin = g_strdup_printf ("For Model %d", items[one->position - 1]);
+      ck_assert (g_str_has_prefix (one->text, begin));
+      longer += strlen (one->text) > strlen (begin);
+    }
+  ck_assert_uint_gt (longer, 25);
+  /* User 1 bought i5. */
+  hash = g_compute_checksum_for_string (G_CHECKSUM_SHA256, "Why? For Model 5", -1);
+  ck_assert_str_eq (pr_rationales_at (rationales, 0)->prompt, hash);
 }
 END_TEST
 
@@ -323,7 +374,7 @@ START_TEST (nothing_is_asked_without_words)
   const char *const inputs[] = { "lm", lm, NULL };
   g_auto (StageResult) result = { 0 };
   g_autoptr (PrRationales) rationales =
-      distil_well ("teacher=lm max_tokens=8 prompt={target_category}:", inputs, &result);
+      distil_well ("teacher=lm max_tokens=8 opening= prompt={target_category}:", inputs, &result);
   gsize empty = 0;
 
   for (gsize i = 0; i < pr_rationales_n (rationales); i++)
@@ -363,12 +414,14 @@ main (void)
   tcase_add_loop_test (tc, faults_of_a_file_name_the_line, 0, G_N_ELEMENTS (file_faults));
   tcase_add_test (tc, an_endless_rationale_is_refused);
   tcase_add_test (tc, texts_are_spoilt_in_their_own_words);
+  tcase_add_test (tc, shuffled_words_are_never_as_they_were);
   tcase_add_test (tc, the_world_knows_why);
   tcase_add_test (tc, rationales_of_others_are_no_chains);
   tcase_add_test (tc, a_model_writes_the_same_with_any_number_of_threads);
   tcase_add_test (tc, a_draw_belongs_to_its_purchase);
   tcase_add_test (tc, semantic_ids_in_a_text_are_counted);
   tcase_add_test (tc, a_prompt_shows_what_is_similar_and_fits);
+  tcase_add_test (tc, a_rationale_begins_as_it_is_told_to);
   tcase_add_test (tc, nothing_is_asked_without_words);
   tcase_add_test (tc, embeddings_of_other_items_are_refused);
   suite_add_tcase (suite, tc);
