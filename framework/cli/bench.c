@@ -20,6 +20,7 @@ typedef struct
 static const Bench benches[] = {
   { "train", pr_bench_train },
   { "decode", pr_bench_decode },
+  { "generate", pr_bench_generate },
 };
 
 double
@@ -94,9 +95,10 @@ bench (int argc, char **argv, GError **error)
 
 const PrCommand pr_command_bench = {
   .name = "bench",
-  .arguments = "train|decode",
+  .arguments = "train|decode|generate",
   .summary = "Measure this machine and the program on it",
-  .description = "train   a training step of a small model as a share of the machine's own matrix product\n"
-                 "decode  users answered a second by beam search, beside a search without a cache",
+  .description = "train     a training step of a small model as a share of the machine's own matrix product\n"
+                 "decode    users answered a second by beam search, beside a search without a cache\n"
+                 "generate  tokens written a second for many users together, beside one user after the other",
   .run = bench,
 };

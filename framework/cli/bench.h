@@ -14,6 +14,8 @@ typedef struct
 gboolean pr_bench_train (const PrBenchOptions *options, GError **error);
 /* A beam search beside the same search that runs every sequence again at each step. */
 gboolean pr_bench_decode (const PrBenchOptions *options, GError **error);
+/* Texts of many users written together beside one user after the other. */
+gboolean pr_bench_generate (const PrBenchOptions *options, GError **error);
 
 /* Shared by the files: seconds of the monotonic clock, the median of N values (which it sorts), and the most memory
  * that the process has used so far. */

@@ -217,7 +217,7 @@ suffix_values (const PrAttentionShape *shape, const PrCachedAttention *c, gint64
 }
 
 /* Scores are kept transposed, [keys, queries x heads of the group], so that the shared keys need no transposition and
- * softmax runs down the columns. */
+ * softmax runs down the columns.  Values are copied only where a product reads them more than once. */
 void
 pr_cpu_attention_cached (const PrAttentionShape *shape, const PrCachedAttention *c)
 {
@@ -227,6 +227,7 @@ pr_cpu_attention_cached (const PrAttentionShape *shape, const PrCachedAttention 
   float *qt = pr_cpu_scratch (PR_CPU_SCRATCH_ATTENTION, (gsize)(d * width + n * width + wide * dp + c->n_prefix * dp)),
         *scores = qt + d * width;
   float *o = scores + n * width, *vp = o + wide * dp, scale = 1.0f / sqrtf ((float)d);
+  gboolean in_place = wide <= PR_CPU_BLOCK && d == dp;
 
   memset (scores + c->n_prefix * width, 0, (gsize)(c->n_suffix * width) * sizeof (float));
   for (gint64 kv = 0; kv < shape->kv_heads; kv++)
@@ -237,8 +238,10 @@ pr_cpu_attention_cached (const PrAttentionShape *shape, const PrCachedAttention 
       cpu->block (c->n_prefix, width, d, c->prefix_k + kv * d, shape->k_stride, 1, qt, width, FALSE, scores, width);
       suffix_scores (cpu, shape, c, kv, group, scale, scores, width);
       cpu->softmax_columns (n, width, scores);
-      cpu->pack (c->n_prefix, d, 1, c->prefix_v + kv * d, shape->v_stride, vp, dp);
-      cpu->block (wide, dp, c->n_prefix, scores, 1, width, vp, dp, FALSE, o, dp);
+      if (!in_place)
+        cpu->pack (c->n_prefix, d, 1, c->prefix_v + kv * d, shape->v_stride, vp, dp);
+      cpu->block (wide, dp, c->n_prefix, scores, 1, width, in_place ? c->prefix_v + kv * d : vp,
+                  in_place ? shape->v_stride : dp, FALSE, o, dp);
       suffix_values (shape, c, kv, group, scores, width, o, dp);
       for (gint64 i = 0; i < c->n_queries; i++)
         unpack (group, d, o + i * group * dp, dp, c->out + i * shape->out_stride + kv * group * d, d);

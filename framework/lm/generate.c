@@ -9,7 +9,7 @@
 #include <string.h>
 
 /* Stripes that a call is cut into before they grow beyond what is written side by side. */
-#define STRIPES 8
+#define STRIPES 4
 /* Prompts of a long stripe, in loads of prompts written side by side: the last texts of a stripe leave rows empty. */
 #define LOADS 4
 /* Rows with which matrix products still run well: a small call is cut into no smaller stripes than this. */
