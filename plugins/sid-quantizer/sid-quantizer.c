@@ -36,7 +36,7 @@ static const PrParamSpec params[] = {
   PR_PARAM_INT (Params, rqvae_epochs, 1, 1000000, 60, "rqvae: passes over the items (our choice)."),
   PR_PARAM_INT (Params, rqvae_batch_size, 1, 65536, 256,
                 "rqvae: items a step (our choice; TIGER and LC-Rec take 1024 and many more epochs)."),
-  PR_PARAM_REAL (Params, rqvae_lr, 1e-9, 10, 1e-3, "rqvae: first learning rate of AdamW; it falls linearly to 0."),
+  PR_PARAM_REAL (Params, rqvae_lr, 1e-9, 10, 2e-3, "rqvae: first learning rate of AdamW; it falls linearly to 0."),
   PR_PARAM_REAL (Params, rqvae_weight_decay, 0, 1, 1e-4, "rqvae: decay of the matrices (LC-Rec)."),
   PR_PARAM_REAL (Params, rqvae_beta, 0, 100, 0.25,
                  "rqvae: weight of the commitment of the encoder to the codes (TIGER)."),
