@@ -147,9 +147,9 @@ train_step (Work *w, gint64 epoch, gint64 rows, const float *x, Epoch *sums, GEr
   if (!isfinite (loss.total))
     {
       g_set_error (error, PR_ERROR, PR_ERROR_NUMERIC,
-                   "stage %s: the loss of rqvae is not finite in epoch %" G_GINT64_FORMAT ", step %" G_GUINT64_FORMAT
+                   "the loss of rqvae is not finite in epoch %" G_GINT64_FORMAT ", step %" G_GUINT64_FORMAT
                    ", at learning rate %g; lower rqvae_lr",
-                   pr_run_stage_name (w->q->run), epoch, w->step, lr);
+                   epoch, w->step, lr);
       return FALSE;
     }
   rqvae_backward (&w->model, rows, x);

@@ -6,6 +6,7 @@
 #include "stage-check.h"
 
 #include "../../plugins/sid-quantizer/kmeans.h"
+#include "../../plugins/sid-quantizer/quantizer.h"
 #include "../../plugins/sid-quantizer/rqvae.h"
 
 #include <pauserec/io.h>
@@ -820,6 +821,74 @@ START_TEST (a_cancelled_run_stops)
 }
 END_TEST
 
+static void
+cancel_at_third_step (const PrEvent *event, gpointer ctx)
+{
+  StageCheck *check = ctx;
+
+  if (event->done >= 3)
+    check->cancel = 1;
+}
+
+START_TEST (training_can_be_cancelled)
+{
+  g_autofree char *dir = pr_check_tmpdir ();
+  g_auto (StageCheck)
+      check = { .stage = pr_plugin.stages[0], .dir = dir, .in = embeddings_only, .event = cancel_at_third_step };
+  g_autoptr (GError) error = NULL;
+
+  write_embeddings (dir, 0.3);
+  check.set = (const char *const[]){ SMALL, "sizes=8,8", NULL };
+  ck_assert (!stage_check_run (&check, &error));
+  ck_assert_pr_error (error, PR_ERROR_CANCELLED, "sid-quantizer");
+  pr_check_rmdir (dir);
+}
+END_TEST
+
+/* A stage that looks at what reassign is given: the last code is the nearest to what the last level coded. */
+static gboolean
+inspect_run (const void *params, PrRun *run, GError **error)
+{
+  Quantizer q = { .params = params, .run = run };
+  gint32 size = (gint32)q.params->sizes.v[1];
+  g_autofree double *distances = g_new (double, size);
+
+  q.embeddings = pr_embeddings_load (pr_run_input_dir (run, "embeddings"), error);
+  q.sids = pr_sids_new (q.embeddings->rows, 2, (const gint32[]){ (gint32)q.params->sizes.v[0], size });
+  ck_assert (rqvae_quantize (&q, error));
+  ck_assert_int_eq (q.width, 8);
+  for (gint64 i = 0; i < q.embeddings->rows; i++)
+    {
+      kmeans_distances (q.last_inputs + i * q.width, q.last_codes, size, q.width, distances);
+      for (gint32 c = 0; c < size; c++)
+        ck_assert_double_ge (distances[c], distances[pr_sids_item (q.sids, i)[1]] - 1e-5);
+    }
+  ck_assert (pr_sids_save (q.sids, "keep", pr_run_output_dir (run, "sids"), error));
+  pr_run_table (run, "codebook", "level", 0); /* columns must end equally long */
+  pr_run_table (run, "codebook", "level", 1);
+  pr_matrix_free (q.embeddings);
+  pr_sids_free (q.sids);
+  g_free (q.last_inputs);
+  g_free (q.last_codes);
+  return TRUE;
+}
+
+START_TEST (reassign_gets_the_last_residuals)
+{
+  g_autofree char *dir = pr_check_tmpdir ();
+  PrStage stage = *pr_plugin.stages[0];
+  g_auto (StageCheck) check = { .stage = &stage, .dir = dir, .in = embeddings_only };
+  GError *error = NULL;
+
+  stage.run = inspect_run;
+  write_embeddings (dir, 0.3);
+  check.set = (const char *const[]){ SMALL, "sizes=8,16", "collisions=reassign", "rqvae_epochs=5", NULL };
+  stage_check_run (&check, &error);
+  ck_assert_no_error (error);
+  pr_check_rmdir (dir);
+}
+END_TEST
+
 /* The other method counts its work too: exactly what its curves say. */
 START_TEST (residual_kmeans_counts_its_work)
 {
@@ -860,6 +929,8 @@ main (void)
   tcase_add_test (stage, nonsense_is_refused);
   tcase_add_test (stage, divergence_is_a_numeric_error);
   tcase_add_test (stage, a_cancelled_run_stops);
+  tcase_add_test (stage, training_can_be_cancelled);
+  tcase_add_test (stage, reassign_gets_the_last_residuals);
   tcase_add_test (stage, residual_kmeans_counts_its_work);
   suite_add_tcase (suite, model);
   suite_add_tcase (suite, books);

@@ -20,6 +20,7 @@ typedef struct
   const char *const *set; /* "key=value", NULL-terminated; may be NULL */
   const char *const *in;  /* folders below DIR, in the order of the stage's input slots; NULL: unconnected */
   gint cancel;
+  PrEventFunc event; /* progress, with the StageCheck as ctx; may be NULL */
   guint64 seed;
   PrRecord *record; /* after a success */
   PrDims *dims;
@@ -67,7 +68,7 @@ stage_check_run (StageCheck *check, GError **error)
   PrEdge edges[STAGE_CHECK_SLOTS] = { { NULL, NULL, NULL } };
   const char *inputs[STAGE_CHECK_SLOTS] = { NULL };
   PrNode node = { (char *)check->stage->id, &entry, params.params, params.resolved, params.identity, edges, 0 };
-  PrWatch watch = { .cancel = &check->cancel };
+  PrWatch watch = { .cancel = &check->cancel, .event = check->event, .ctx = check };
   g_autofree char *out = g_build_filename (check->dir, "out", NULL);
   g_autofree char *scratch = g_build_filename (check->dir, "scratch", NULL);
   PrStageRun call = { &node, check->seed, inputs, out, scratch, &watch };
