@@ -1,5 +1,5 @@
 /* The model of RQ-VAE in sid-quantizer: gradients, golden values of PyTorch (tests/golden/make-rqvae-golden.py),
- * codebooks, the stage. */
+ * and random codes as a control. */
 #include "config.h"
 
 #include "pr-check.h"
