@@ -256,7 +256,9 @@ START_TEST (the_self_filter_empties_what_leads_nowhere)
   g_auto (StageResult) filtered = { 0 }, kept = { 0 };
   const GArray *emptied;
 
-  tune_ok ("epochs=3 lr=0 batch_size=6 valid_users=0 filter_thoughts=2 filter_beams=1 thought_tokens=4", &filtered);
+  tune_ok ("epochs=3 lr=0 batch_size=6 valid_users=0 filter_thoughts=2 filter_beams=1 thought_tokens=4 "
+           "too_long=cut",
+           &filtered);
   emptied = harness_curve (&filtered, "emptied_share");
   ck_assert_uint_eq (emptied->len, 2);
   ck_assert_double_eq (g_array_index (emptied, double, 0), 1); /* nothing ends within four tokens */
