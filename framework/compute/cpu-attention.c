@@ -182,10 +182,17 @@ add_scaled (gint64 n, float a, const float *x, float *y)
     y[i] += a * x[i];
 }
 
-/* Own rows of each query: few, so plain dot products; row n_prefix + t of the scores is everybody's t-th. */
+/* Where the score of a key and a query (x head of the group) stands. */
+typedef struct
+{
+  float *at;
+  gint64 key, query; /* strides */
+} Scores;
+
+/* Own rows of each query: few, so plain dot products; key n_prefix + t of the scores is everybody's t-th. */
 static void
 suffix_scores (const PrCpuKernels *cpu, const PrAttentionShape *shape, const PrCachedAttention *c, gint64 kv,
-               gint64 group, float scale, float *scores, gint64 width)
+               gint64 group, float scale, Scores s)
 {
   gint64 d = shape->head_dim;
 
@@ -195,14 +202,14 @@ suffix_scores (const PrCpuKernels *cpu, const PrAttentionShape *shape, const PrC
         const float *key = c->suffix_k + c->suffix_rows[i * c->n_suffix + t] * shape->k_stride + kv * d;
 
         for (gint64 g = 0; g < group; g++)
-          scores[(c->n_prefix + t) * width + i * group + g] =
+          s.at[(c->n_prefix + t) * s.key + (i * group + g) * s.query] =
               scale * cpu->dot (d, c->q + i * shape->q_stride + (kv * group + g) * d, key);
       }
 }
 
 static void
-suffix_values (const PrAttentionShape *shape, const PrCachedAttention *c, gint64 kv, gint64 group, const float *scores,
-               gint64 width, float *o, gint64 dp)
+suffix_values (const PrAttentionShape *shape, const PrCachedAttention *c, gint64 kv, gint64 group, Scores s, float *o,
+               gint64 dp)
 {
   gint64 d = shape->head_dim;
 
@@ -212,38 +219,86 @@ suffix_values (const PrAttentionShape *shape, const PrCachedAttention *c, gint64
         const float *value = c->suffix_v + c->suffix_rows[i * c->n_suffix + t] * shape->v_stride + kv * d;
 
         for (gint64 g = 0; g < group; g++)
-          add_scaled (d, scores[(c->n_prefix + t) * width + i * group + g], value, o + (i * group + g) * dp);
+          add_scaled (d, s.at[(c->n_prefix + t) * s.key + (i * group + g) * s.query], value, o + (i * group + g) * dp);
       }
 }
 
-/* Scores are kept transposed, [keys, queries x heads of the group], so that the shared keys need no transposition and
- * softmax runs down the columns.  Values are copied only where a product reads them more than once. */
-void
-pr_cpu_attention_cached (const PrAttentionShape *shape, const PrCachedAttention *c)
+/* Queries of one head of keys and values side by side, o [n_queries group, dp], scaled. */
+static void
+pack_queries (const PrCpuKernels *cpu, const PrAttentionShape *shape, const PrCachedAttention *c, gint64 kv,
+              gint64 group, float scale, float *o, gint64 dp)
 {
-  const PrCpuKernels *cpu = pr_cpu_kernels ();
-  gint64 d = shape->head_dim, dp = pad (d), group = shape->heads / shape->kv_heads, wide = c->n_queries * group;
+  gint64 d = shape->head_dim;
+
+  for (gint64 i = 0; i < c->n_queries; i++)
+    cpu->pack (group, d, scale, c->q + i * shape->q_stride + kv * group * d, d, o + i * group * dp, dp);
+}
+
+static void
+unpack_outputs (const PrAttentionShape *shape, const PrCachedAttention *c, gint64 kv, gint64 group, const float *o,
+                gint64 dp)
+{
+  gint64 d = shape->head_dim;
+
+  for (gint64 i = 0; i < c->n_queries; i++)
+    unpack (group, d, o + i * group * dp, dp, c->out + i * shape->out_stride + kv * group * d, d);
+}
+
+/* Many queries: scores are kept transposed, [keys, queries x heads of the group], so that the shared keys need no
+ * transposition and softmax runs down the columns. */
+static void
+cached_many (const PrCpuKernels *cpu, const PrAttentionShape *shape, const PrCachedAttention *c, gint64 group)
+{
+  gint64 d = shape->head_dim, dp = pad (d), wide = c->n_queries * group;
   gint64 width = pad (wide), n = c->n_prefix + c->n_suffix;
   float *qt = pr_cpu_scratch (PR_CPU_SCRATCH_ATTENTION, (gsize)(d * width + n * width + wide * dp + c->n_prefix * dp)),
         *scores = qt + d * width;
   float *o = scores + n * width, *vp = o + wide * dp, scale = 1.0f / sqrtf ((float)d);
-  gboolean in_place = wide <= PR_CPU_BLOCK && d == dp;
+  Scores s = { scores, width, 1 };
 
   memset (scores + c->n_prefix * width, 0, (gsize)(c->n_suffix * width) * sizeof (float));
   for (gint64 kv = 0; kv < shape->kv_heads; kv++)
     {
-      for (gint64 i = 0; i < c->n_queries; i++)
-        cpu->pack (group, d, scale, c->q + i * shape->q_stride + kv * group * d, d, o + i * group * dp, dp);
+      pack_queries (cpu, shape, c, kv, group, scale, o, dp);
       cpu->transpose (wide, d, o, dp, qt, width);
       cpu->block (c->n_prefix, width, d, c->prefix_k + kv * d, shape->k_stride, 1, qt, width, FALSE, scores, width);
-      suffix_scores (cpu, shape, c, kv, group, scale, scores, width);
+      suffix_scores (cpu, shape, c, kv, group, scale, s);
       cpu->softmax_columns (n, width, scores);
-      if (!in_place)
-        cpu->pack (c->n_prefix, d, 1, c->prefix_v + kv * d, shape->v_stride, vp, dp);
-      cpu->block (wide, dp, c->n_prefix, scores, 1, width, in_place ? c->prefix_v + kv * d : vp,
-                  in_place ? shape->v_stride : dp, FALSE, o, dp);
-      suffix_values (shape, c, kv, group, scores, width, o, dp);
-      for (gint64 i = 0; i < c->n_queries; i++)
-        unpack (group, d, o + i * group * dp, dp, c->out + i * shape->out_stride + kv * group * d, d);
+      cpu->pack (c->n_prefix, d, 1, c->prefix_v + kv * d, shape->v_stride, vp, dp);
+      cpu->block (wide, dp, c->n_prefix, scores, 1, width, vp, dp, FALSE, o, dp);
+      suffix_values (shape, c, kv, group, s, o, dp);
+      unpack_outputs (shape, c, kv, group, o, dp);
     }
+}
+
+/* Few queries: vectors of queries would be mostly empty, and values are read once, so where they lie. */
+static void
+cached_few (const PrCpuKernels *cpu, const PrAttentionShape *shape, const PrCachedAttention *c, gint64 group)
+{
+  gint64 d = shape->head_dim, wide = c->n_queries * group, n = c->n_prefix + c->n_suffix, np = pad (n);
+  float *o = pr_cpu_scratch (PR_CPU_SCRATCH_ATTENTION, (gsize)(wide * (d + np))), *scores = o + wide * d;
+  float scale = 1.0f / sqrtf ((float)d);
+  Scores s = { scores, 1, np };
+
+  for (gint64 kv = 0; kv < shape->kv_heads; kv++)
+    {
+      pack_queries (cpu, shape, c, kv, group, scale, o, d);
+      for (gint64 w = 0; w < wide; w++)
+        cpu->dots (c->n_prefix, d, c->prefix_k + kv * d, shape->k_stride, o + w * d, scores + w * np);
+      suffix_scores (cpu, shape, c, kv, group, scale, s);
+      for (gint64 w = 0; w < wide; w++)
+        cpu->softmax (n, np, scores + w * np);
+      cpu->block (wide, d, c->n_prefix, scores, np, 1, c->prefix_v + kv * d, shape->v_stride, FALSE, o, d);
+      suffix_values (shape, c, kv, group, s, o, d);
+      unpack_outputs (shape, c, kv, group, o, d);
+    }
+}
+
+void
+pr_cpu_attention_cached (const PrAttentionShape *shape, const PrCachedAttention *c)
+{
+  gint64 group = shape->heads / shape->kv_heads;
+  gboolean few = c->n_queries * group <= PR_CPU_BLOCK && shape->head_dim % PR_CPU_PAD == 0;
+
+  (few ? cached_few : cached_many) (pr_cpu_kernels (), shape, c, group);
 }

@@ -307,6 +307,13 @@ dot (gint64 n, const float *x, const float *y)
 }
 
 static void
+dots (gint64 rows, gint64 n, const float *x, gint64 stride, const float *y, float *out)
+{
+  for (gint64 r = 0; r < rows; r++)
+    out[r] = dot (n, x + r * stride, y);
+}
+
+static void
 transpose (gint64 rows, gint64 n, const float *from, gint64 from_stride, float *to, gint64 to_stride)
 {
   for (gint64 i = 0; i < n; i++)
@@ -328,9 +335,26 @@ supported (void)
   return TRUE;
 }
 
-const PrCpuKernels pr_cpu_plain = {
-  "plain",       supported,      rmsnorm_forward,  rmsnorm_backward, bias_forward, bias_backward, rope_forward,
-  rope_backward, swiglu_forward, swiglu_backward,  cross_entropy,    dropout,      adamw,         squared_norm,
-  block,         softmax,        softmax_backward, softmax_columns,  dot,          transpose,     pack,
-  NULL
-};
+const PrCpuKernels pr_cpu_plain = { "plain",
+                                    supported,
+                                    rmsnorm_forward,
+                                    rmsnorm_backward,
+                                    bias_forward,
+                                    bias_backward,
+                                    rope_forward,
+                                    rope_backward,
+                                    swiglu_forward,
+                                    swiglu_backward,
+                                    cross_entropy,
+                                    dropout,
+                                    adamw,
+                                    squared_norm,
+                                    block,
+                                    softmax,
+                                    softmax_backward,
+                                    softmax_columns,
+                                    dot,
+                                    dots,
+                                    transpose,
+                                    pack,
+                                    NULL };

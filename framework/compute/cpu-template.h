@@ -24,6 +24,34 @@ dot (gint64 n, const float *x, const float *y)
   return sum_lanes (a + b);
 }
 
+/* Four rows at a time, so that their sums across lanes overlap. */
+static void
+dots (gint64 rows, gint64 n, const float *x, gint64 stride, const float *y, float *out)
+{
+  gint64 r = 0;
+
+  for (; r + 4 <= rows; r += 4, x += 4 * stride)
+    {
+      V a = { 0 }, b = a, c = a, d = a;
+
+      for (gint64 i = 0; i < n; i += W)
+        {
+          V ys = load (y + i, n - i);
+
+          a += load (x + i, n - i) * ys;
+          b += load (x + stride + i, n - i) * ys;
+          c += load (x + 2 * stride + i, n - i) * ys;
+          d += load (x + 3 * stride + i, n - i) * ys;
+        }
+      out[r] = sum_lanes (a);
+      out[r + 1] = sum_lanes (b);
+      out[r + 2] = sum_lanes (c);
+      out[r + 3] = sum_lanes (d);
+    }
+  for (; r < rows; r++, x += stride)
+    out[r] = dot (n, x, y);
+}
+
 static void
 pack (gint64 rows, gint64 n, float scale, const float *from, gint64 stride, float *to, gint64 padded)
 {
@@ -319,9 +347,26 @@ squared_norm (gint64 n, const float *x)
 #include "compute/cpu-template-attention.h"
 #include "compute/cpu-template-gemm.h"
 
-const PrCpuKernels PR_KERNELS = {
-  PR_NAME,       supported,      rmsnorm_forward,  rmsnorm_backward, bias_forward, bias_backward, rope_forward,
-  rope_backward, swiglu_forward, swiglu_backward,  cross_entropy,    dropout,      adamw,         squared_norm,
-  block,         softmax,        softmax_backward, softmax_columns,  dot,          transpose,     pack,
-  gemm
-};
+const PrCpuKernels PR_KERNELS = { PR_NAME,
+                                  supported,
+                                  rmsnorm_forward,
+                                  rmsnorm_backward,
+                                  bias_forward,
+                                  bias_backward,
+                                  rope_forward,
+                                  rope_backward,
+                                  swiglu_forward,
+                                  swiglu_backward,
+                                  cross_entropy,
+                                  dropout,
+                                  adamw,
+                                  squared_norm,
+                                  block,
+                                  softmax,
+                                  softmax_backward,
+                                  softmax_columns,
+                                  dot,
+                                  dots,
+                                  transpose,
+                                  pack,
+                                  gemm };

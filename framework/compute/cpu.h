@@ -51,6 +51,8 @@ typedef struct
   /* Softmax down each of WIDTH (a multiple of PR_CPU_PAD) columns of s [n, width]. */
   void (*softmax_columns) (gint64 n, gint64 width, float *s);
   float (*dot) (gint64 n, const float *x, const float *y);
+  /* out [rows] = dot products of the rows of x [rows, n] with y. */
+  void (*dots) (gint64 rows, gint64 n, const float *x, gint64 stride, const float *y, float *out);
   /* to [n, to_stride] = transpose of from [rows, n], zeros in columns from rows on; to_stride a multiple of PR_CPU_PAD.
    */
   void (*transpose) (gint64 rows, gint64 n, const float *from, gint64 from_stride, float *to, gint64 to_stride);

@@ -66,7 +66,7 @@ pr_beam_decoder_new (const PrLm *lm, const PrBeamDecoderSize *size, GError **err
   d->user_place = g_new (gint32, size->users);
   d->branch_length = g_new (gint32, size->users);
   d->branch_first = g_new (gint32, size->users);
-  d->branch_rows = g_new (gint32, size->branch_tokens);
+  d->branch_rows = g_new (gint32, size->branch_tokens + 1); /* memcpy() wants an address even for nothing */
   d->source = g_new (gint32, size->users);
   d->kept = g_new (gint32, size->users);
   d->step_first = g_new (gint32, size->steps);

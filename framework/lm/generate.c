@@ -172,11 +172,12 @@ collect (const Generate *g, PrTexts *ret, GError **error)
   texts.n = n;
   for (gsize i = 0; i < n; i++)
     {
-      GArray *from = g->stripes[i / samples / g->stripe].tokens;
       gint32 end;
 
       if (g->job.lengths[i] > 0)
-        g_array_append_vals (texts.tokens, &g_array_index (from, gint32, g->job.begins[i]), (guint)g->job.lengths[i]);
+        g_array_append_vals (texts.tokens,
+                             &g_array_index (g->stripes[i / samples / g->stripe].tokens, gint32, g->job.begins[i]),
+                             (guint)g->job.lengths[i]);
       end = (gint32)texts.tokens->len;
       g_array_append_val (texts.offsets, end);
     }

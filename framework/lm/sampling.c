@@ -2,6 +2,10 @@
 
 #include "lm/sampling.h"
 
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
 #define BLOCK 64 /* tokens that are summed together, so that most of them need no walk */
 
 typedef float Four __attribute__ ((vector_size (16), aligned (4), may_alias));
@@ -12,6 +16,15 @@ typedef struct
   float p;
   gint32 token;
 } Candidate;
+
+#define BUCKETS 2048
+
+typedef struct
+{
+  double sums[BUCKETS];
+  gint32 counts[BUCKETS];
+  Candidate heap[];
+} Scratch;
 
 gint32
 pr_sampling_greedy (const float *values, gint32 n)
@@ -39,7 +52,7 @@ pr_sampling_greedy (const float *values, gint32 n)
 gsize
 pr_sampling_scratch (gint32 n)
 {
-  return (gsize)MAX (n, BLOCK) * sizeof (Candidate);
+  return sizeof (Scratch) + (gsize)MAX (n, BLOCK) * sizeof (Candidate);
 }
 
 /* SUMS [n / BLOCK, rounded up] of blocks; returns the sum of all. */
@@ -113,56 +126,92 @@ sift (Candidate *heap, gint32 n, gint32 i)
   heap[i] = moved;
 }
 
-/* Tokens that can be chosen, as a heap with the best at its head. */
+/* Positive floats are ordered as their bits: exponent and three bits behind it are a bucket. */
 static gint32
-candidates (const float *p, gint32 n, float least, Candidate *heap)
+bucket (float p)
 {
-  gint32 count = 0;
+  guint32 bits;
 
-  for (gint32 i = 0; i < n; i++)
-    {
-      heap[count] = (Candidate){ p[i], i };
-      count += p[i] >= least && p[i] > 0;
-    }
-  for (gint32 i = count / 2 - 1; i >= 0; i--)
-    sift (heap, count, i);
-  return count;
+  memcpy (&bits, &p, sizeof bits);
+  return (gint32)(bits >> 20);
 }
 
-/* The best go from the head of the heap to its end, in order: the first of them ends up at heap[count - 1]. */
-static gint32
-draw_from_best (const float *p, gint32 n, gint64 top_k, double top_p, double uniform, Candidate *heap)
+static void
+fill_buckets (const float *p, gint32 n, Scratch *s)
 {
-  gint32 count, kept = 0;
-  double total = 1, sum = 0, reached = 0, left;
-
-  if (top_k == 0)
-    total = block_sums (p, n, (double *)(gpointer)heap);
-  /* Tokens below the bound sum up to less than 1 - top_p: those above it suffice.  A little slack for rounding. */
-  count = candidates (p, n, top_k > 0 ? 0 : (float)(.999 * (1 - top_p) * total / n), heap);
-  while (kept < count && (top_k > 0 ? kept < top_k : kept == 0 || sum < top_p * total))
+  memset (s->sums, 0, sizeof s->sums);
+  memset (s->counts, 0, sizeof s->counts);
+  for (gint32 i = 0; i < n; i++)
     {
-      Candidate best = heap[0];
+      s->sums[bucket (p[i])] += (double)p[i];
+      s->counts[bucket (p[i])] += p[i] > 0;
+    }
+}
 
-      heap[0] = heap[count - 1 - kept];
-      sift (heap, count - 1 - kept, 0);
-      heap[count - 1 - kept++] = best;
-      sum += (double)best.p;
-    }
-  if (top_k > 0 && top_p < 1)
+/* The best tokens of bucket B, one after the other, until K are found or SUM reaches TARGET; the last of them. */
+static Candidate
+last_of_bucket (const float *p, gint32 n, gint32 b, gint64 k, double target, double *sum, Candidate *heap)
+{
+  gint32 count = 0;
+  Candidate best = { 0, 0 };
+
+  for (gint32 i = 0; i < n; i++)
+    if (bucket (p[i]) == b && p[i] > 0)
+      heap[count++] = (Candidate){ p[i], i };
+  for (gint32 i = count / 2 - 1; i >= 0; i--)
+    sift (heap, count, i);
+  do
     {
-      total = sum;
-      for (kept = 0, sum = 0; kept < count && (kept == 0 || sum < top_p * total); kept++)
-        sum += (double)heap[count - 1 - kept].p;
+      best = heap[0];
+      heap[0] = heap[--count];
+      sift (heap, count, 0);
+      *sum += (double)best.p;
     }
+  while (--k > 0 && *sum < target && count > 0);
+  return best;
+}
+
+/* From the best token on, the one at which there are K or their sum reaches TARGET.  Only its own bucket needs sorting.
+ */
+static Candidate
+find_last (const float *p, gint32 n, gint64 k, double target, double *ret_sum, Scratch *s)
+{
+  const Candidate all = { FLT_TRUE_MIN, G_MAXINT32 };
+
+  *ret_sum = 0;
+  for (gint32 b = BUCKETS - 1; b >= 0; b--)
+    {
+      if (s->counts[b] > 0 && (s->counts[b] >= k || *ret_sum + s->sums[b] >= target))
+        return last_of_bucket (p, n, b, k, target, ret_sum, s->heap);
+      k -= s->counts[b];
+      *ret_sum += s->sums[b];
+    }
+  return all;
+}
+
+/* From the best tokens, in the order of all. */
+static gint32
+draw_from_best (const float *p, gint32 n, gint64 top_k, double top_p, double uniform, Scratch *s)
+{
+  double sum, left;
+  Candidate end;
+  gint32 last = 0;
+
+  fill_buckets (p, n, s);
+  end = find_last (p, n, top_k > 0 ? top_k : n, INFINITY, &sum, s);
+  if (top_p < 1)
+    end = find_last (p, n, n, top_p * sum, &sum, s);
   left = uniform * sum;
-  for (gint32 i = 0; i < kept - 1; i++)
+  for (gint32 i = 0; i < n; i++)
     {
-      reached += (double)heap[count - 1 - i].p;
-      if (left < reached)
-        return heap[count - 1 - i].token;
+      if (p[i] < end.p || (p[i] == end.p && i > end.token))
+        continue;
+      last = i;
+      left -= (double)p[i];
+      if (left < 0)
+        break;
     }
-  return heap[count - kept].token;
+  return last;
 }
 
 gint32

@@ -11,8 +11,7 @@ gint32 pr_sampling_greedy (const float *values, gint32 n);
 gsize pr_sampling_scratch (gint32 n);
 /* Draw from P [n], probabilities up to a factor.  TOP_K (0: all): only the k largest; then TOP_P (1: all): only the
  * fewest largest whose sum reaches top_p of what is left.  Of equal probabilities the lower token goes first.  UNIFORM
- * in [0, 1) decides: the walk goes through the tokens in order of their numbers or, with top_k or top_p, of their
- * probabilities. */
+ * in [0, 1) decides, walking through the tokens in order of their numbers. */
 gint32 pr_sampling_draw (const float *p, gint32 n, gint64 top_k, double top_p, double uniform, gpointer scratch);
 
 #endif

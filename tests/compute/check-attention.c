@@ -88,52 +88,59 @@ START_TEST (attention_agrees_with_its_definition)
 }
 END_TEST
 
+#define BEAMS 5
+#define PREFIX 33
+#define SUFFIX 3
+#define HEADS 4
+#define KV 2
+
 /* The last rows of causal sequences that share all but their own last tokens, one sequence a beam. */
-START_TEST (cached_attention_is_the_end_of_causal_attention)
+static void
+check_cached (gint64 beams, gint32 dim)
 {
-  enum
-  {
-    BEAMS = 5,
-    PREFIX = 33,
-    SUFFIX = 3,
-    HEADS = 4,
-    KV = 2,
-    DIM = 12,
-    Q = HEADS * DIM,
-    K = KV * DIM
-  };
-  const PrAttentionShape s = { HEADS, KV, DIM, Q, K, K, Q };
-  g_autofree float *prefix_k = draw (PREFIX * K, 1, 0, 1), *prefix_v = draw (PREFIX * K, 2, 0, 1),
-                   *q = draw (BEAMS * Q, 3, 0, 1);
-  g_autofree float *suffix_k = draw (20 * K, 4, 0, 1), *suffix_v = draw (20 * K, 5, 0, 1),
-                   *out = draw (BEAMS * Q, 6, 0, 0);
+  const gint64 qw = HEADS * dim, kw = KV * dim;
+  const PrAttentionShape s = { HEADS, KV, dim, qw, kw, kw, qw };
+  g_autofree float *prefix_k = draw (PREFIX * kw, 1, 0, 1), *prefix_v = draw (PREFIX * kw, 2, 0, 1),
+                   *q = draw (BEAMS * qw, 3, 0, 1);
+  g_autofree float *suffix_k = draw (20 * kw, 4, 0, 1), *suffix_v = draw (20 * kw, 5, 0, 1),
+                   *out = draw (BEAMS * qw, 6, 0, 0);
   const gint32 own[BEAMS * SUFFIX] = { 0, 1, 2, 0, 1, 3, 0, 4, 5, 6, 7, 8, 19, 18, 17 };
 
   for (gint64 n_suffix = 0; n_suffix <= SUFFIX; n_suffix += SUFFIX)
     {
-      PrCachedAttention c = { BEAMS, q, PREFIX, prefix_k, prefix_v, n_suffix, own, suffix_k, suffix_v, out };
+      PrCachedAttention c = { beams, q, PREFIX, prefix_k, prefix_v, n_suffix, own, suffix_k, suffix_v, out };
 
       pr_backend_get ()->attention_cached (&s, &c);
-      for (gint64 b = 0; b < BEAMS; b++)
+      for (gint64 b = 0; b < beams; b++)
         {
           gint64 n = PREFIX + n_suffix;
           const gint32 offsets[] = { 0, (gint32)n };
-          g_autofree float *k = g_new (float, n *K), *v = g_new (float, n *K), *all_q = draw (n * Q, 7, 0, 1);
-          g_autofree float *expected = g_new (float, n *Q);
+          g_autofree float *k = g_new (float, n *kw), *v = g_new (float, n *kw), *all_q = draw (n * qw, 7, 0, 1);
+          g_autofree float *expected = g_new (float, n *qw);
 
-          memcpy (k, prefix_k, sizeof (float) * PREFIX * K);
-          memcpy (v, prefix_v, sizeof (float) * PREFIX * K);
+          memcpy (k, prefix_k, sizeof (float) * (gsize)(PREFIX * kw));
+          memcpy (v, prefix_v, sizeof (float) * (gsize)(PREFIX * kw));
           for (gint64 t = 0; t < n_suffix; t++)
             {
-              memcpy (k + (PREFIX + t) * K, suffix_k + own[b * n_suffix + t] * K, sizeof (float) * K);
-              memcpy (v + (PREFIX + t) * K, suffix_v + own[b * n_suffix + t] * K, sizeof (float) * K);
+              memcpy (k + (PREFIX + t) * kw, suffix_k + own[b * n_suffix + t] * kw, sizeof (float) * (gsize)kw);
+              memcpy (v + (PREFIX + t) * kw, suffix_v + own[b * n_suffix + t] * kw, sizeof (float) * (gsize)kw);
             }
-          memcpy (all_q + (n - 1) * Q, q + b * Q, sizeof (float) * Q);
+          memcpy (all_q + (n - 1) * qw, q + b * qw, sizeof (float) * (gsize)qw);
           pr_backend_get ()->attention_forward (&s, offsets, 1, all_q, k, v, expected, NULL);
-          for (gint64 i = 0; i < Q; i++)
-            ck_assert_double_eq_tol (out[b * Q + i], expected[(n - 1) * Q + i], TOLERANCE);
+          for (gint64 i = 0; i < qw; i++)
+            ck_assert_double_eq_tol (out[b * qw + i], expected[(n - 1) * qw + i], TOLERANCE);
         }
     }
+}
+
+/* Few and many queries, heads that do and do not fill vectors. */
+START_TEST (cached_attention_is_the_end_of_causal_attention)
+{
+  static const gint32 dims[] = { 12, 16, 64 };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (dims); i++)
+    for (gint64 beams = 1; beams <= BEAMS; beams++)
+      check_cached (beams, dims[i]);
 }
 END_TEST
 

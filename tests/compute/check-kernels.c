@@ -262,7 +262,7 @@ check_attention_pieces (const PrCpuKernels *k, gint64 n)
   g_autofree float *p[2] = { draw (padded, 1, 0, 3), draw (padded, 1, 0, 3) },
                    *ds[2] = { draw (padded, 2, 0, 1), draw (padded, 2, 0, 1) };
   g_autofree float *s[2] = { draw (n * 32, 3, 0, 3), draw (n * 32, 3, 0, 3) }, *x = draw (n, 4, 0, 1),
-                   *y = draw (n, 5, 0, 1);
+                   *y = draw (n, 5, 0, 1), *many = draw (7 * (n + 3), 6, 0, 1);
 
   k->softmax_backward (n, padded, 2, 0.3f, p[0], ds[0]);
   pr_cpu_plain.softmax_backward (n, padded, 2, 0.3f, p[1], ds[1]);
@@ -274,6 +274,14 @@ check_attention_pieces (const PrCpuKernels *k, gint64 n)
   pr_cpu_plain.softmax_columns (n, 32, s[1]);
   compare ("softmax of columns", n * 32, s[0], s[1]);
   ck_assert_double_eq_tol (k->dot (n, x, y), pr_cpu_plain.dot (n, x, y), 1e-4);
+  for (gint64 rows = 1; rows <= 7; rows++)
+    {
+      g_autofree float *out = draw (rows, 7, 0, 1), *plain = draw (rows, 7, 0, 1);
+
+      k->dots (rows, n, many, n + 3, y, out);
+      pr_cpu_plain.dots (rows, n, many, n + 3, y, plain);
+      compare ("dots", rows, out, plain);
+    }
   g_free (p[1]), g_free (ds[1]), g_free (s[1]);
 }
 

@@ -304,7 +304,6 @@ START_TEST (nothing_asked_nothing_written)
   PrGenerateParams params = plain;
   PrGenerateStats stats = { 0 };
   g_auto (PrTexts) texts = { 0 };
-  const gint32 zero = 0;
 
   prompts_init (&p, 80, PR_LM_QWEN3, 4);
   params.max_tokens = 0;
@@ -313,7 +312,7 @@ START_TEST (nothing_asked_nothing_written)
   ck_assert_uint_eq (texts.tokens->len, 0);
   for (gsize i = 0; i < texts.n; i++)
     ck_assert_int_eq (g_array_index (texts.stopped, guint8, i), 0);
-  ck_assert (pr_generate (p.lm, &params, NULL, &zero, 0, NULL, NULL, NULL, &texts, &stats, NULL));
+  ck_assert (pr_generate (p.lm, &params, NULL, OFFSETS (&p), 0, NULL, NULL, NULL, &texts, &stats, NULL));
   ck_assert_uint_eq (texts.n, 0);
   ck_assert_uint_eq (texts.offsets->len, 1);
   ck_assert_int_eq (stats.generated_tokens, 0);
@@ -404,23 +403,19 @@ START_TEST (bad_parameters_are_refused)
     { { .samples = 0, .top_p = 1, .rows_at_once = 1 }, "samples" },
     { { .samples = 1, .top_p = 1, .rows_at_once = 0 }, "rows_at_once" },
     { { .samples = 1, .top_p = 0, .rows_at_once = 1 }, "top_p" },
-    { { .samples = 1, .top_p = 1.5, .rows_at_once = 1 }, "top_p" },
     { { .samples = 1, .top_p = NAN, .rows_at_once = 1 }, "top_p" },
     { { .samples = 1, .top_p = 1, .rows_at_once = 1, .top_k = -1 }, "top_k" },
     { { .samples = 1, .top_p = 1, .rows_at_once = 1, .max_tokens = -1 }, "max_tokens" },
-    { { .samples = 1, .top_p = 1, .rows_at_once = 1, .temperature = -1 }, "temperature" },
     { { .samples = 1, .top_p = 1, .rows_at_once = 1, .temperature = 1e-9 }, "temperature" },
     { { .samples = 1, .top_p = 1, .rows_at_once = 1, .temperature = NAN }, "temperature" },
     { { .samples = 1, .top_p = 1, .rows_at_once = 1, .stop = -2 }, "stop" },
   };
   Prompts p;
-  g_autoptr (GError) error = NULL;
 
   prompts_init (&p, 84, PR_LM_QWEN3, 2);
   for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
     assert_refused (&p, &cases[i].params, NULL, NULL, PR_ERROR_MANIFEST, cases[i].key);
-  ck_assert (pr_generate_params_check (&plain, &error));
-  ck_assert_no_error (error);
+  ck_assert (pr_generate_params_check (&plain, NULL));
   prompts_clear (&p);
 }
 END_TEST
