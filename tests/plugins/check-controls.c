@@ -226,8 +226,9 @@ END_TEST
 
 START_TEST (notes_that_are_refused)
 {
-  tune_fails ("cot-input-only", "note={target_title}", direct_dir, NULL, PR_ERROR_MANIFEST, "target");
-  tune_fails ("cot-input-only", "note={last_titel}", direct_dir, NULL, PR_ERROR_MANIFEST, "last_titel");
+  /* Before any input is read: this model would be refused, too. */
+  tune_fails ("cot-input-only", "note={target_title}", grounded_dir, NULL, PR_ERROR_MANIFEST, "target");
+  tune_fails ("cot-input-only", "note={last_titel}", grounded_dir, NULL, PR_ERROR_MANIFEST, "last_titel");
   tune_fails ("cot-input-only", "", grounded_dir, NULL, PR_ERROR_DATA, "no protocol.json");
   /* "Tent, Mat" eight times are 72 tokens of 64. */
   tune_fails ("cot-input-only",

@@ -151,14 +151,17 @@ START_TEST (the_longest_note_must_fit)
   g_autofree char *letters = g_strnfill (51, 'x'), *fits = g_strconcat (letters, "{last_title}", NULL),
                   *more = g_strconcat ("xx", fits, NULL);
   g_autoptr (PrProtocol) good = note_protocol (fits, 2), bad = note_protocol (more, 2);
-  const PrSftParams params = { PR_TARGETS_LAST, PR_VALID_LOSS, 100, 20 };
-  g_autoptr (GError) error = NULL;
+  const PrSftParams params = { PR_TARGETS_LAST, PR_VALID_LOSS, 100, 20 },
+                    prefixes = { PR_TARGETS_ALL_PREFIXES, PR_VALID_LOSS, 100, 20 };
+  g_autoptr (GError) error = NULL, early = NULL;
   g_autoptr (PrSft) sft = pr_sft_new (lm, dataset, sids, good, &params, &error);
 
   ck_assert_no_error (error);
   ck_assert_ptr_null (pr_sft_new (lm, dataset, sids, bad, &params, &error));
   ck_assert_pr_error (error, PR_ERROR_MANIFEST, "makes 66 tokens");
   ck_assert_ptr_nonnull (strstr (error->message, "user u2"));
+  ck_assert_ptr_null (pr_sft_new (lm, dataset, sids, bad, &prefixes, &early));
+  ck_assert_pr_error (early, PR_ERROR_MANIFEST, "user u2");
 }
 END_TEST
 
