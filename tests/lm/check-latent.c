@@ -3,7 +3,7 @@
 #include "train-fixture.h"
 
 #include "lm/trainer.h"
-#include "reference.h"
+#include "model-case.h"
 
 #include <pauserec/threads.h>
 
@@ -11,109 +11,30 @@
 #define VALUE_TOLERANCE 4e-5
 #define GRADIENT_TOLERANCE 4e-4
 
-typedef struct
-{
-  PrLmConfig config;
-  PrLmLayout *layout;
-  float *weights;
-  double *exact; /* the same weights in double */
-  GArray *tokens, *offsets, *sources, *targets;
-  PrChunk chunk;
-} Case;
-
-static const PrLmConfig tiny = { .family = PR_LM_QWEN3,
-                                 .vocab = 37,
-                                 .hidden = 24,
-                                 .layers = 3,
-                                 .heads = 4,
-                                 .kv_heads = 2,
-                                 .head_dim = 6,
-                                 .ffn = 20,
-                                 .max_positions = 64,
-                                 .rope_theta = 1e4,
-                                 .rms_eps = 1e-6 };
-
-static void
-append (GArray *ints, gint32 value)
-{
-  g_array_append_val (ints, value);
-}
-
-static const gint32 *
-ints (const GArray *array)
-{
-  return &g_array_index (array, gint32, 0);
-}
-
 /* Sequences apart by blanks: a word (.), a word with a target after it (t), a latent (L), a latent with one (T). */
 static Case
 case_new (const PrLmConfig *config, const char *pattern)
 {
-  Case k = { .config = *config, .layout = pr_lm_layout_new (config) };
-  PrRng rng = pr_rng_new (7, "check-latent");
+  Case k = case_open (config);
 
-  k.weights = g_new0 (float, k.layout->size);
-  k.exact = g_new0 (double, k.layout->size);
-  for (gsize t = 0; t < k.layout->n_tensors; t++)
-    {
-      const PrLmTensor *tensor = &k.layout->tensors[t];
-      gint64 size = tensor->rows * MAX (tensor->columns, 1);
-      gboolean norm = tensor->columns == 0 && strstr (tensor->name, "bias") == NULL;
-
-      for (gint64 i = tensor->offset; i < tensor->offset + size; i++)
-        k.exact[i] = k.weights[i] = (float)((norm ? 1 : 0) + 0.25 * pr_rng_normal (rng, 0, (guint64)i));
-    }
-  k.tokens = g_array_new (FALSE, FALSE, sizeof (gint32));
-  k.offsets = g_array_new (FALSE, FALSE, sizeof (gint32));
-  k.sources = g_array_new (FALSE, FALSE, sizeof (gint32));
-  k.targets = g_array_new (FALSE, FALSE, sizeof (gint32));
-  append (k.offsets, 0);
   for (const char *c = pattern; *c != '\0'; c++)
     {
-      gint32 row = (gint32)k.tokens->len;
+      gint32 row = (gint32)k.tokens->len, target = case_draw (&k, 2);
 
       if (*c == ' ')
         {
-          append (k.offsets, row);
+          case_append (k.offsets, row);
           continue;
         }
-      append (k.tokens, *c == 'L' || *c == 'T' ? PR_TOKEN_LATENT
-                                               : (gint32)pr_rng_below (rng, 1, (guint64)row, (guint64)config->vocab));
+      case_append (k.tokens, *c == 'L' || *c == 'T' ? PR_TOKEN_LATENT : case_draw (&k, 1));
       if (*c == '.' || *c == 'L')
         continue;
-      append (k.sources, row);
-      append (k.targets, (gint32)pr_rng_below (rng, 2, (guint64)row, (guint64)config->vocab));
+      case_append (k.sources, row);
+      case_append (k.targets, target);
     }
-  append (k.offsets, (gint32)k.tokens->len);
-  k.chunk = (PrChunk){ .tokens = ints (k.tokens),
-                       .offsets = ints (k.offsets),
-                       .n_sequences = k.offsets->len - 1,
-                       .sources = ints (k.sources),
-                       .targets = ints (k.targets),
-                       .n_targets = k.targets->len };
+  case_append (k.offsets, (gint32)k.tokens->len);
+  case_close (&k);
   return k;
-}
-
-static void
-case_clear (Case *k)
-{
-  pr_lm_layout_free (k->layout);
-  g_free (k->weights);
-  g_free (k->exact);
-  g_array_unref (k->tokens);
-  g_array_unref (k->offsets);
-  g_array_unref (k->sources);
-  g_array_unref (k->targets);
-}
-
-static PrModel *
-case_model (const Case *k)
-{
-  GError *error = NULL;
-  PrModel *model = pr_model_new (&k->config, k->tokens->len, TRUE, &error);
-
-  ck_assert_no_error (error);
-  return model;
 }
 
 /* 0 to 3 latents in one chunk; apart, side by side, from the second position on, at the very end. */
@@ -123,18 +44,8 @@ static void
 check_values (const PrLmConfig *config, const char *pattern)
 {
   Case k = case_new (config, pattern);
-  gsize n_hidden = (gsize)k.tokens->len * (gsize)config->hidden;
-  g_autofree float *losses = g_new (float, k.chunk.n_targets), *hidden = g_new (float, n_hidden);
-  g_autofree double *ref = g_new (double, k.chunk.n_targets), *ref_hidden = g_new (double, n_hidden);
-  g_autoptr (PrModel) model = case_model (&k);
 
-  ref_losses (config, k.layout, k.exact, &k.chunk, NULL, ref, ref_hidden);
-  pr_model_losses (model, k.weights, &k.chunk, 1, losses);
-  pr_model_hidden (model, k.weights, &k.chunk, hidden);
-  for (gsize i = 0; i < k.chunk.n_targets; i++)
-    ck_assert_double_eq_tol (losses[i], ref[i], VALUE_TOLERANCE * 10);
-  for (gsize i = 0; i < n_hidden; i++)
-    ck_assert_double_eq_tol (hidden[i], ref_hidden[i], VALUE_TOLERANCE * 10);
+  case_check_values (&k, TRUE, VALUE_TOLERANCE * 10);
   case_clear (&k);
 }
 
@@ -176,54 +87,12 @@ START_TEST (values_agree_beyond_one_tile)
 }
 END_TEST
 
-/* Gradient of scale x sum of losses at index I by central differences in double. */
-static double
-slope (Case *k, const PrBackward *b, gint64 i)
-{
-  const double step = 1e-5;
-  g_autofree double *losses = g_new (double, k->chunk.n_targets);
-  double keep = k->exact[i], up, down;
-
-  k->exact[i] = keep + step;
-  up = ref_losses (&k->config, k->layout, k->exact, &k->chunk, b, losses, NULL);
-  k->exact[i] = keep - step;
-  down = ref_losses (&k->config, k->layout, k->exact, &k->chunk, b, losses, NULL);
-  k->exact[i] = keep;
-  return b->scale * (up - down) / (2 * step);
-}
-
-/* The largest and some other elements of every tensor. */
 static void
 check_gradients (const PrLmConfig *config, const char *pattern, PrBackward b)
 {
   Case k = case_new (config, pattern);
-  g_autofree float *grads = g_new0 (float, k.layout->size);
-  g_autofree double *losses = g_new (double, k.chunk.n_targets);
-  g_autoptr (PrModel) model = case_model (&k);
-  PrRng rng = pr_rng_new (1, "elements");
-  double sum = pr_model_train (model, k.weights, grads, &k.chunk, &b);
-  double ref = ref_losses (config, k.layout, k.exact, &k.chunk, &b, losses, NULL);
 
-  ck_assert_double_eq_tol (sum, ref, VALUE_TOLERANCE * fabs (ref));
-  for (gsize t = 0; t < k.layout->n_tensors; t++)
-    {
-      const PrLmTensor *tensor = &k.layout->tensors[t];
-      gint64 size = tensor->rows * MAX (tensor->columns, 1), largest = tensor->offset;
-      double max;
-
-      for (gint64 i = tensor->offset; i < tensor->offset + size; i++)
-        largest = fabsf (grads[i]) > fabsf (grads[largest]) ? i : largest;
-      max = fabs ((double)grads[largest]);
-      ck_assert_msg (max > 0, "no gradient for %s", tensor->name);
-      for (guint64 e = 0; e < 6; e++)
-        {
-          gint64 i = e == 0 ? largest : tensor->offset + (gint64)pr_rng_below (rng, t, e, (guint64)size);
-          double expected = slope (&k, &b, i);
-
-          ck_assert_msg (fabs (grads[i] - expected) <= GRADIENT_TOLERANCE * max, "%s: %g instead of %g, largest %g",
-                         tensor->name, grads[i], expected, max);
-        }
-    }
+  case_check_gradients (&k, b, VALUE_TOLERANCE, GRADIENT_TOLERANCE);
   case_clear (&k);
 }
 
@@ -266,9 +135,9 @@ END_TEST
 START_TEST (listed_rows_get_their_full_gradient)
 {
   Case k = case_new (&tiny, MIXED);
-  const gint32 listed[] = { 36, ints (k.tokens)[0], ints (k.targets)[4] };
+  const gint32 listed[] = { 36, k.chunk.tokens[0], k.chunk.targets[4] };
   g_autofree float *all = g_new0 (float, k.layout->size), *rows = g_new0 (float, 3 * tiny.hidden);
-  g_autoptr (PrModel) model = case_model (&k);
+  g_autoptr (PrModel) model = case_model (&k, TRUE);
   PrBackward b = { .scale = 0.1f, .dropout = 0.1f };
 
   pr_model_train (model, k.weights, all, &k.chunk, &b);
@@ -288,14 +157,14 @@ START_TEST (chunks_add_up)
 {
   Case k = case_new (&tiny, MIXED);
   g_autofree float *whole = g_new0 (float, k.layout->size), *parts = g_new0 (float, k.layout->size);
-  g_autoptr (PrModel) model = case_model (&k);
+  g_autoptr (PrModel) model = case_model (&k, TRUE);
   PrBackward b = { .scale = 0.1f, .dropout = 0.2f, .dropout_seed = 9 };
   gsize target = 0;
 
   pr_model_train (model, k.weights, whole, &k.chunk, &b);
   for (gsize s = 0; s < k.chunk.n_sequences; s++)
     {
-      gint32 start = ints (k.offsets)[s], end = ints (k.offsets)[s + 1], sources[16];
+      gint32 start = k.chunk.offsets[s], end = k.chunk.offsets[s + 1], sources[16];
       const gint32 offsets[] = { 0, end - start };
       PrChunk part = { .tokens = k.chunk.tokens + start,
                        .offsets = offsets,
@@ -329,7 +198,7 @@ START_TEST (threads_do_not_change_bits)
   k = case_new (&config, pattern);
   for (guint t = 0; t < 4; t++)
     {
-      g_autoptr (PrModel) model = case_model (&k);
+      g_autoptr (PrModel) model = case_model (&k, TRUE);
       g_autofree float *grads = g_new0 (float, k.layout->size);
       double sum;
 

@@ -2,7 +2,7 @@
  * the second implementation, the gradient of every kind of weight. */
 #include "pr-check.h"
 
-#include "reference.h"
+#include "model-case.h"
 
 #include <pauserec/rng.h>
 #include <pauserec/threads.h>
@@ -12,100 +12,36 @@
 /* Gradients are compared relative to the largest of their tensor. */
 #define GRADIENT_TOLERANCE 2e-4
 
-typedef struct
-{
-  PrLmConfig config;
-  PrLmLayout *layout;
-  float *weights;
-  double *exact; /* the same weights in double */
-  gint32 *tokens, *offsets, *sources, *targets;
-  PrChunk chunk;
-} Case;
-
-static const PrLmConfig tiny = { .family = PR_LM_QWEN3,
-                                 .vocab = 37,
-                                 .hidden = 24,
-                                 .layers = 3,
-                                 .heads = 4,
-                                 .kv_heads = 2,
-                                 .head_dim = 6,
-                                 .ffn = 20,
-                                 .max_positions = 64,
-                                 .rope_theta = 1e4,
-                                 .rms_eps = 1e-6 };
-
 /* Sequences of the lengths given (0-terminated); every position but each third is a target. */
 static Case
 case_new (const PrLmConfig *config, const gint32 *lengths)
 {
-  Case k = { .config = *config, .layout = pr_lm_layout_new (config) };
-  PrRng rng = pr_rng_new (7, "check-model");
-  gint32 rows = 0;
-  gsize n = 0;
+  Case k = case_open (config);
 
-  k.weights = g_new0 (float, k.layout->size);
-  k.exact = g_new0 (double, k.layout->size);
-  for (gsize t = 0; t < k.layout->n_tensors; t++)
+  for (gsize s = 0; lengths[s] != 0; s++)
     {
-      const PrLmTensor *tensor = &k.layout->tensors[t];
-      gint64 size = tensor->rows * MAX (tensor->columns, 1);
-      gboolean norm = tensor->columns == 0 && strstr (tensor->name, "bias") == NULL;
+      for (gint32 i = 0; i < lengths[s]; i++)
+        {
+          gint32 row = (gint32)k.tokens->len, target = case_draw (&k, 2);
 
-      for (gint64 i = tensor->offset; i < tensor->offset + size; i++)
-        k.exact[i] = k.weights[i] = (float)((norm ? 1 : 0) + 0.25 * pr_rng_normal (rng, 0, (guint64)i));
+          case_append (k.tokens, case_draw (&k, 1));
+          if (row % 3 == 1)
+            continue;
+          case_append (k.sources, row);
+          case_append (k.targets, target);
+        }
+      case_append (k.offsets, (gint32)k.tokens->len);
     }
-  while (lengths[n] != 0)
-    rows += lengths[n++];
-  k.offsets = g_new0 (gint32, n + 1);
-  k.tokens = g_new (gint32, rows);
-  k.sources = g_new (gint32, rows);
-  k.targets = g_new (gint32, rows);
-  for (gsize s = 0; s < n; s++)
-    k.offsets[s + 1] = k.offsets[s] + lengths[s];
-  for (gint32 i = 0; i < rows; i++)
-    k.tokens[i] = (gint32)pr_rng_below (rng, 1, (guint64)i, (guint64)config->vocab);
-  k.chunk = (PrChunk){
-    .tokens = k.tokens, .offsets = k.offsets, .n_sequences = n, .sources = k.sources, .targets = k.targets
-  };
-  for (gint32 i = 0; i < rows; i++)
-    if (i % 3 != 1)
-      {
-        k.sources[k.chunk.n_targets] = i;
-        k.targets[k.chunk.n_targets++] = (gint32)pr_rng_below (rng, 2, (guint64)i, (guint64)config->vocab);
-      }
+  case_close (&k);
   return k;
-}
-
-static void
-case_clear (Case *k)
-{
-  pr_lm_layout_free (k->layout);
-  g_free (k->weights);
-  g_free (k->exact);
-  g_free (k->tokens);
-  g_free (k->offsets);
-  g_free (k->sources);
-  g_free (k->targets);
 }
 
 static void
 check_values (const PrLmConfig *config, const gint32 *lengths)
 {
   Case k = case_new (config, lengths);
-  gint64 rows = k.offsets[k.chunk.n_sequences];
-  g_autofree float *losses = g_new (float, k.chunk.n_targets), *hidden = g_new (float, rows * config->hidden);
-  g_autofree double *ref = g_new (double, k.chunk.n_targets), *ref_hidden = g_new (double, rows * config->hidden);
-  g_autoptr (GError) error = NULL;
-  g_autoptr (PrModel) model = pr_model_new (config, rows, FALSE, &error);
 
-  ck_assert_no_error (error);
-  ref_losses (config, k.layout, k.exact, &k.chunk, NULL, ref, ref_hidden);
-  pr_model_losses (model, k.weights, &k.chunk, 1, losses);
-  pr_model_hidden (model, k.weights, &k.chunk, hidden);
-  for (gsize i = 0; i < k.chunk.n_targets; i++)
-    ck_assert_double_eq_tol (losses[i], ref[i], VALUE_TOLERANCE * 10);
-  for (gint64 i = 0; i < rows * config->hidden; i++)
-    ck_assert_double_eq_tol (hidden[i], ref_hidden[i], VALUE_TOLERANCE * 10);
+  case_check_values (&k, FALSE, VALUE_TOLERANCE * 10);
   case_clear (&k);
 }
 
@@ -133,73 +69,12 @@ START_TEST (values_agree_beyond_one_tile)
 }
 END_TEST
 
-/* Gradient of scale x sum of losses at index I by central differences in double. */
-static double
-slope (Case *k, const PrBackward *b, gint64 i)
-{
-  const double step = 1e-5;
-  g_autofree double *losses = g_new (double, k->chunk.n_targets);
-  double keep = k->exact[i], up, down;
-
-  k->exact[i] = keep + step;
-  up = ref_losses (&k->config, k->layout, k->exact, &k->chunk, b, losses, NULL);
-  k->exact[i] = keep - step;
-  down = ref_losses (&k->config, k->layout, k->exact, &k->chunk, b, losses, NULL);
-  k->exact[i] = keep;
-  return b->scale * (up - down) / (2 * step);
-}
-
-static float
-largest (const float *x, gint64 n)
-{
-  float max = 0;
-
-  for (gint64 i = 0; i < n; i++)
-    max = MAX (max, fabsf (x[i]));
-  return max;
-}
-
-/* Some elements of every tensor. */
-static void
-check_case_gradients (Case *k_, PrBackward b)
-{
-  Case k = *k_;
-  const PrLmConfig *config = &k.config;
-  g_autofree float *grads = g_new0 (float, k.layout->size);
-  g_autofree double *losses = g_new (double, k.chunk.n_targets);
-  g_autoptr (GError) error = NULL;
-  g_autoptr (PrModel) model = pr_model_new (config, k.offsets[k.chunk.n_sequences], TRUE, &error);
-  PrRng rng = pr_rng_new (1, "elements");
-  double sum, ref;
-
-  ck_assert_no_error (error);
-  sum = pr_model_train (model, k.weights, grads, &k.chunk, &b);
-  ref = ref_losses (config, k.layout, k.exact, &k.chunk, &b, losses, NULL);
-  ck_assert_double_eq_tol (sum, ref, VALUE_TOLERANCE * fabs (ref));
-  for (gsize t = 0; t < k.layout->n_tensors; t++)
-    {
-      const PrLmTensor *tensor = &k.layout->tensors[t];
-      gint64 size = tensor->rows * MAX (tensor->columns, 1);
-      double max = largest (grads + tensor->offset, size);
-
-      ck_assert_msg (max > 0, "no gradient for %s", tensor->name);
-      for (guint64 e = 0; e < 6; e++)
-        {
-          gint64 i = tensor->offset + (gint64)pr_rng_below (rng, t, e, (guint64)size);
-          double expected = slope (&k, &b, i);
-
-          ck_assert_msg (fabs (grads[i] - expected) <= GRADIENT_TOLERANCE * max, "%s: %g instead of %g, largest %g",
-                         tensor->name, grads[i], expected, max);
-        }
-    }
-}
-
 static void
 check_gradients (const PrLmConfig *config, const gint32 *lengths, PrBackward b)
 {
   Case k = case_new (config, lengths);
 
-  check_case_gradients (&k, b);
+  case_check_gradients (&k, b, VALUE_TOLERANCE, GRADIENT_TOLERANCE);
   case_clear (&k);
 }
 
@@ -232,7 +107,7 @@ START_TEST (gradients_are_slopes_with_weights)
   for (gsize i = 0; i < k.chunk.n_targets; i++)
     weights[i] = i % 4 == 3 ? 1 : 0.25f * (float)(i + 1);
   k.chunk.loss_weights = weights;
-  check_case_gradients (&k, (PrBackward){ .scale = 0.5f });
+  case_check_gradients (&k, (PrBackward){ .scale = 0.5f }, VALUE_TOLERANCE, GRADIENT_TOLERANCE);
   case_clear (&k);
 }
 END_TEST
@@ -254,9 +129,11 @@ START_TEST (gradients_are_slopes_of_an_objective)
   double factor = 2;
 
   k.chunk.first_target = 3;
-  check_case_gradients (&k, (PrBackward){ .scale = 1, .objective = odd_objective, .objective_ctx = &factor });
-  check_case_gradients (
-      &k, (PrBackward){ .scale = 1, .objective = odd_objective, .objective_ctx = &factor, .temperature = 0.6 });
+  case_check_gradients (&k, (PrBackward){ .scale = 1, .objective = odd_objective, .objective_ctx = &factor },
+                        VALUE_TOLERANCE, GRADIENT_TOLERANCE);
+  case_check_gradients (
+      &k, (PrBackward){ .scale = 1, .objective = odd_objective, .objective_ctx = &factor, .temperature = 0.6 },
+      VALUE_TOLERANCE, GRADIENT_TOLERANCE);
   case_clear (&k);
 }
 END_TEST
@@ -278,7 +155,7 @@ START_TEST (listed_rows_get_their_full_gradient)
 {
   const gint32 lengths[] = { 9, 4, 30, 0 };
   Case k = case_new (&tiny, lengths);
-  const gint32 listed[] = { 36, k.tokens[2], k.targets[4] };
+  const gint32 listed[] = { 36, k.chunk.tokens[2], k.chunk.targets[4] };
   g_autofree float *all = g_new0 (float, k.layout->size), *rows = g_new0 (float, 3 * tiny.hidden);
   g_autoptr (PrModel) model = pr_model_new (&tiny, 43, TRUE, NULL);
   PrBackward b = { .scale = 0.1f, .dropout = 0.1f };
@@ -310,11 +187,15 @@ START_TEST (chunks_add_up)
     {
       const gint32 offsets[] = { 0, lengths[s] };
       gint32 sources[30];
-      PrChunk part = { k.tokens + k.offsets[s], offsets, 1, sources, k.targets + target, 0 };
+      PrChunk part = { .tokens = k.chunk.tokens + k.chunk.offsets[s],
+                       .offsets = offsets,
+                       .n_sequences = 1,
+                       .sources = sources,
+                       .targets = k.chunk.targets + target };
 
-      while (target < k.chunk.n_targets && k.sources[target] < k.offsets[s + 1])
-        sources[part.n_targets++] = k.sources[target++] - k.offsets[s];
-      b.first_row = (guint64)k.offsets[s];
+      while (target < k.chunk.n_targets && k.chunk.sources[target] < k.chunk.offsets[s + 1])
+        sources[part.n_targets++] = k.chunk.sources[target++] - k.chunk.offsets[s];
+      b.first_row = (guint64)k.chunk.offsets[s];
       pr_model_train (model, k.weights, parts, &part, &b);
     }
   for (gint64 i = 0; i < k.layout->size; i++)
@@ -340,7 +221,7 @@ START_TEST (threads_do_not_change_bits)
   k = case_new (&config, lengths);
   for (guint t = 0; t < 3; t++)
     {
-      g_autoptr (PrModel) model = pr_model_new (&config, k.offsets[39], TRUE, NULL);
+      g_autoptr (PrModel) model = pr_model_new (&config, k.chunk.offsets[39], TRUE, NULL);
 
       pr_threads_set (t + 1);
       grads[t] = g_new0 (float, k.layout->size);

@@ -1,94 +1,41 @@
 /* check-controls.c - the arms that pause tokens and rationales are compared with: more epochs, fillers, notes. */
-#include "stage-harness.h"
-#include "tiny-world.h"
+#include "tiny-stage.h"
 
-static PrRegistry *registry;
-static char *dir, *data_dir, *sids_dir, *grounded_dir, *direct_dir;
+static char *direct_dir;
 static StageResult direct;
-
-static const gint64 lengths[] = { 4, 5, 6, 7, 8, 9 };
 
 /* 1 + 2 + ... + 6 targets. */
 #define N_TARGETS 21
 
-static void
-run_ok (const char *name, const char *settings, const char *const *inputs, StageResult *result)
-{
-  g_autoptr (GError) error = NULL;
-  gboolean ok = harness_run (registry, name, settings, inputs, 1, result, &error);
-
-  ck_assert_no_error (error);
-  ck_assert (ok);
-}
-
 static char *
 tune (const char *name, const char *settings, const char *lm, StageResult *result)
 {
-  run_ok (name, settings, (const char *[]){ "lm", lm, "dataset", data_dir, "sids", sids_dir, NULL }, result);
+  tiny_run (name, settings, lm, NULL, NULL, result);
   return harness_output (result, "lm");
 }
 
 static void
 tune_fails (const char *name, const char *settings, const char *lm, const char *pause, PrError code, const char *part)
 {
-  const char *const inputs[] = { "lm", lm, "dataset", data_dir, "sids", sids_dir, "pause", pause, NULL };
-  g_auto (StageResult) result = { 0 };
-  g_autoptr (GError) error = NULL;
-
-  ck_assert (!harness_run (registry, name, settings, inputs, 1, &result, &error));
-  ck_assert_pr_error (error, code, part);
-}
-
-static char *
-folder (const char *name)
-{
-  char *path = g_build_filename (dir, name, NULL);
-
-  g_mkdir (path, 0700);
-  return path;
+  tiny_fails (name, settings, lm, pause != NULL ? "pause" : NULL, pause, code, part);
 }
 
 /* A fresh model that knows the SIDs, and the model that next-item-sft makes of it. */
 static void
 setup (void)
 {
-  g_autoptr (PrSids) sids = tiny_sids ();
-  g_autoptr (PrLm) lm = tiny_lm (64, TRUE);
-
-  registry = pr_registry_new ();
-  dir = pr_check_tmpdir ();
-  data_dir = folder ("data");
-  sids_dir = folder ("sids");
-  grounded_dir = folder ("grounded");
-  tiny_dataset_write (data_dir, lengths, G_N_ELEMENTS (lengths));
-  ck_assert (pr_sids_save (sids, "keep", sids_dir, NULL));
-  ck_assert (pr_lm_save (lm, grounded_dir, NULL));
+  tiny_setup ();
+  tiny_save_model (PR_THINKING_NONE, FALSE);
   direct = (StageResult){ 0 };
-  direct_dir =
-      tune ("next-item-sft", "epochs=3 lr=0.003 batch_size=4 history=3 prompt=U:{history}", grounded_dir, &direct);
+  direct_dir = tune ("next-item-sft", "epochs=3 lr=0.003 batch_size=4 history=3 prompt=U:{history}", NULL, &direct);
 }
 
 static void
 teardown (void)
 {
   stage_result_clear (&direct);
-  pr_registry_free (registry);
-  pr_check_rmdir (dir);
-  g_free (dir);
-  g_free (data_dir);
-  g_free (sids_dir);
-  g_free (grounded_dir);
+  tiny_teardown ();
   g_free (direct_dir);
-}
-
-static PrLm *
-load (const char *lm_dir)
-{
-  GError *error = NULL;
-  PrLm *lm = pr_lm_load (lm_dir, &error);
-
-  ck_assert_no_error (error);
-  return lm;
 }
 
 static double
@@ -103,10 +50,9 @@ can_recommend (const char *lm_dir)
 {
   g_auto (StageResult) result = { 0 };
 
-  run_ok ("recommend", "beams=10", (const char *[]){ "lm", lm_dir, "dataset", data_dir, "sids", sids_dir, NULL },
-          &result);
+  tiny_run ("recommend", "beams=10", lm_dir, NULL, NULL, &result);
   ck_assert_double_eq (harness_metric (&result, "beams_mean"), 3);
-  ck_assert_double_eq (result.record->costs[PR_COST_INFER_USERS], G_N_ELEMENTS (lengths));
+  ck_assert_double_eq (result.record->costs[PR_COST_INFER_USERS], TINY_USERS);
 }
 
 START_TEST (extra_epochs_take_the_steps_of_pause_sft)
@@ -119,7 +65,7 @@ START_TEST (extra_epochs_take_the_steps_of_pause_sft)
                   *d = tune ("next-item-sft", "continue=true epochs=3 batch_size=4", direct_dir, &last_extra),
                   *e = tune ("next-item-sft", "continue=true targets=all-prefixes epochs=2 batch_size=4", direct_dir,
                              &packed);
-  g_autoptr (PrLm) before = load (direct_dir), after = load (b);
+  g_autoptr (PrLm) before = tiny_load (direct_dir), after = tiny_load (b);
   const PrProtocol *protocol = pr_lm_protocol (after);
 
   ck_assert_double_eq (harness_metric (&paused, "train_examples"), N_TARGETS);
@@ -141,7 +87,7 @@ START_TEST (what_cannot_be_continued)
   g_auto (StageResult) paused = { 0 };
   g_autofree char *pause_dir = tune ("pause-sft", "epochs=0", direct_dir, &paused);
 
-  tune_fails ("next-item-sft", "continue=true", grounded_dir, NULL, PR_ERROR_DATA, "no protocol.json");
+  tune_fails ("next-item-sft", "continue=true", NULL, NULL, PR_ERROR_DATA, "no protocol.json");
   tune_fails ("next-item-sft", "continue=true", pause_dir, NULL, PR_ERROR_DATA, "thinking: pause");
   tune_fails ("next-item-sft", "continue=true prompt=V:{history}", direct_dir, NULL, PR_ERROR_MANIFEST, "leave prompt");
   tune_fails ("next-item-sft", "continue=true separator=,", direct_dir, NULL, PR_ERROR_MANIFEST, "leave prompt");
@@ -153,7 +99,7 @@ START_TEST (a_filler_is_a_word_that_stands_k_times)
 {
   g_auto (StageResult) filled = { 0 };
   g_autofree char *out = tune ("pause-sft", "token=. k=3 epochs=1 lr=0.001", direct_dir, &filled);
-  g_autoptr (PrLm) lm = load (out);
+  g_autoptr (PrLm) lm = tiny_load (out);
   const PrProtocol *protocol = pr_lm_protocol (lm);
 
   ck_assert_int_eq (protocol->thinking, PR_THINKING_PAUSE);
@@ -169,8 +115,7 @@ START_TEST (fillers_that_are_refused)
 {
   g_auto (StageResult) pause = { 0 };
 
-  run_ok ("pause-pretrain", "epochs=0 text_tokens=20",
-          (const char *[]){ "lm", grounded_dir, "dataset", data_dir, "sids", sids_dir, NULL }, &pause);
+  tiny_run ("pause-pretrain", "epochs=0 text_tokens=20", NULL, NULL, NULL, &pause);
   g_autofree char *pause_dir = harness_output (&pause, "pause");
 
   tune_fails ("pause-sft", "token=.", direct_dir, pause_dir, PR_ERROR_MANIFEST, "in.pause = none");
@@ -185,24 +130,12 @@ START_TEST (a_pause_that_was_never_pretrained)
                                           "k=2 epochs=1 init=text-mean", "k=2 epochs=1 init=sid-mean" };
   g_auto (StageResult) result = { 0 };
   g_autofree char *out = tune ("pause-sft", settings[_i], direct_dir, &result);
-  g_autoptr (PrLm) lm = load (out);
+  g_autoptr (PrLm) lm = tiny_load (out);
 
   ck_assert_int_eq (pr_tokenizer_lookup (pr_lm_tokenizer (lm), "<pause>"), PAUSE);
   can_recommend (out);
 }
 END_TEST
-
-static double
-first (const GArray *curve)
-{
-  return g_array_index (curve, double, 0);
-}
-
-static double
-last (const GArray *curve)
-{
-  return g_array_index (curve, double, curve->len - 1);
-}
 
 START_TEST (a_note_is_read_and_nothing_is_written)
 {
@@ -210,7 +143,7 @@ START_TEST (a_note_is_read_and_nothing_is_written)
   g_autofree char *out =
       tune ("cot-input-only", "note=got__{last_title} targets=all-prefixes epochs=30 lr=0.01 batch_size=8", direct_dir,
             &result);
-  g_autoptr (PrLm) lm = load (out);
+  g_autoptr (PrLm) lm = tiny_load (out);
   const PrProtocol *protocol = pr_lm_protocol (lm);
 
   ck_assert_int_eq (protocol->thinking, PR_THINKING_NOTE);
@@ -219,7 +152,8 @@ START_TEST (a_note_is_read_and_nothing_is_written)
   ck_assert_int_eq (protocol->pauses, 0);
   ck_assert_int_eq (pr_lm_config (lm)->vocab, PAUSE);
   ck_assert_double_eq (harness_metric (&result, "train_examples"), N_TARGETS);
-  ck_assert_double_lt (last (harness_curve (&result, "loss")), 0.7 * first (harness_curve (&result, "loss")));
+  ck_assert_double_lt (curve_last (harness_curve (&result, "loss")),
+                       0.7 * curve_first (harness_curve (&result, "loss")));
   can_recommend (out);
 }
 END_TEST
@@ -227,9 +161,9 @@ END_TEST
 START_TEST (notes_that_are_refused)
 {
   /* Before any input is read: this model would be refused, too. */
-  tune_fails ("cot-input-only", "note={target_title}", grounded_dir, NULL, PR_ERROR_MANIFEST, "target");
-  tune_fails ("cot-input-only", "note={last_titel}", grounded_dir, NULL, PR_ERROR_MANIFEST, "last_titel");
-  tune_fails ("cot-input-only", "", grounded_dir, NULL, PR_ERROR_DATA, "no protocol.json");
+  tune_fails ("cot-input-only", "note={target_title}", NULL, NULL, PR_ERROR_MANIFEST, "target");
+  tune_fails ("cot-input-only", "note={last_titel}", NULL, NULL, PR_ERROR_MANIFEST, "last_titel");
+  tune_fails ("cot-input-only", "", NULL, NULL, PR_ERROR_DATA, "no protocol.json");
   /* "Tent, Mat" eight times are 72 tokens of 64. */
   tune_fails ("cot-input-only",
               "note={history_title}{history_title}{history_title}{history_title}{history_title}{history_title}"

@@ -1,39 +1,26 @@
 /* check-explicit-cot.c - thinking in words on a world of three items: learning it, answering with it, and what is
  * refused. */
-#include "stage-harness.h"
-#include "tiny-world.h"
+#include "tiny-stage.h"
 
-#include <pauserec/protocol.h>
 #include <pauserec/ranking.h>
 #include <pauserec/rationales.h>
 #include <pauserec/threads.h>
 
-static PrRegistry *registry;
-static char *dir, *lm_dir, *data_dir, *sids_dir, *why_dir;
+static char *why_dir;
 
-static const gint64 lengths[] = { 4, 5, 6, 7, 8, 9 };
 static const char *const words[] = { "a tent", "a mat", "x" };
-
-static char *
-folder (const char *name)
-{
-  char *path = g_build_filename (dir, name, NULL);
-
-  g_mkdir (path, 0700);
-  return path;
-}
 
 /* One rationale for every third-last purchase but that of user SKIP; TEXT: the same for all, or NULL: what the target
  * is. */
 static void
 save_rationales (gint32 skip, const char *text)
 {
-  g_autoptr (PrDataset) dataset = pr_dataset_load (data_dir, NULL);
+  g_autoptr (PrDataset) dataset = pr_dataset_load (tiny_data_dir, NULL);
   g_autoptr (PrRationales) rationales = pr_rationales_new ();
 
-  for (gint32 u = 0; u < (gint32)G_N_ELEMENTS (lengths); u++)
+  for (gint32 u = 0; u < (gint32)TINY_USERS; u++)
     {
-      gint32 position = (gint32)lengths[u] - 3;
+      gint32 position = (gint32)tiny_lengths[u] - 3;
       const PrRationale rationale = { .user = u,
                                       .position = position,
                                       .text = text != NULL ? text : words[(u + position) % 3],
@@ -49,71 +36,39 @@ save_rationales (gint32 skip, const char *text)
 static void
 setup (void)
 {
-  g_autoptr (PrSids) sids = tiny_sids ();
-  g_autoptr (PrLm) lm = tiny_lm (64, TRUE);
-  g_autoptr (PrProtocol) protocol = pr_protocol_new ("U:{history}", "", 3);
-
-  registry = pr_registry_new ();
-  dir = pr_check_tmpdir ();
-  lm_dir = folder ("lm");
-  data_dir = folder ("data");
-  sids_dir = folder ("sids");
-  why_dir = folder ("why");
-  tiny_dataset_write (data_dir, lengths, G_N_ELEMENTS (lengths));
-  ck_assert (pr_sids_save (sids, "keep", sids_dir, NULL));
-  pr_lm_set_protocol (lm, protocol);
-  ck_assert (pr_lm_save (lm, lm_dir, NULL));
+  tiny_setup ();
+  why_dir = tiny_folder ("why");
   save_rationales (-1, NULL);
 }
 
 static void
 teardown (void)
 {
-  pr_registry_free (registry);
-  pr_check_rmdir (dir);
-  g_free (dir);
-  g_free (lm_dir);
-  g_free (data_dir);
-  g_free (sids_dir);
+  tiny_teardown ();
   g_free (why_dir);
 }
 
-#define INPUTS                                                                                                         \
-  {                                                                                                                    \
-    "lm", lm_dir, "dataset", data_dir, "sids", sids_dir, "rationales", why_dir, NULL                                   \
-  }
 #define LEARN "epochs=80 lr=0.02 batch_size=6 thought_tokens=8 valid_users=6 valid_beams=10 eval_every=20 "
 
 static void
 tune_ok (const char *settings, StageResult *result)
 {
-  const char *const inputs[] = INPUTS;
-  g_autoptr (GError) error = NULL;
-  gboolean ok = harness_run (registry, "explicit-cot", settings, inputs, 1, result, &error);
-
-  ck_assert_no_error (error);
-  ck_assert (ok);
+  tiny_run ("explicit-cot", settings, NULL, "rationales", why_dir, result);
 }
 
 static void
 tune_fails (const char *settings, PrError code, const char *part)
 {
-  const char *const inputs[] = INPUTS;
-  g_auto (StageResult) result = { 0 };
-  g_autoptr (GError) error = NULL;
-
-  ck_assert (!harness_run (registry, "explicit-cot", settings, inputs, 1, &result, &error));
-  ck_assert_pr_error (error, code, part);
+  tiny_fails ("explicit-cot", settings, NULL, "rationales", why_dir, code, part);
 }
 
 /* Ask the model in LM for the validation targets. */
 static gboolean
 ask (const char *lm, const char *settings, StageResult *result, GError **error)
 {
-  const char *const inputs[] = { "lm", lm, "dataset", data_dir, "sids", sids_dir, NULL };
   g_autofree char *all = g_strconcat ("split=valid beams=3 top_k=3 thought_tokens=8 ", settings, NULL);
 
-  return harness_run (registry, "recommend", all, inputs, 1, result, error);
+  return tiny_try ("recommend", all, lm, NULL, NULL, result, error);
 }
 
 static PrRanking *
@@ -138,7 +93,7 @@ hits (const PrRanking *ranking)
   guint n = 0;
 
   for (gint64 u = 0; u < ranking->n_users; u++)
-    n += ranking->items[u * ranking->k] == (gint32)((u + lengths[u] - 2) % 3);
+    n += ranking->items[u * ranking->k] == (gint32)((u + tiny_lengths[u] - 2) % 3);
   return n;
 }
 
@@ -188,10 +143,10 @@ START_TEST (the_loss_is_the_weighted_mean)
   const double weight = weights[_i];
   g_autofree char *settings = g_strdup_printf ("epochs=1 lr=0 batch_size=6 valid_users=0 rationale_weight=%g", weight);
   g_auto (StageResult) result = { 0 };
-  g_autoptr (PrLm) lm = pr_lm_load (lm_dir, NULL);
+  g_autoptr (PrLm) lm = pr_lm_load (tiny_lm_dir, NULL);
   g_autoptr (PrSids) sids = tiny_sids ();
   g_autoptr (PrProtocol) protocol = pr_protocol_new ("U:{history}", "", 3);
-  g_autoptr (PrDataset) dataset = pr_dataset_load (data_dir, NULL);
+  g_autoptr (PrDataset) dataset = pr_dataset_load (tiny_data_dir, NULL);
   g_autoptr (PrPrompter) prompter = NULL;
   double sum = 0, total = 0;
 
@@ -199,7 +154,7 @@ START_TEST (the_loss_is_the_weighted_mean)
   prompter = pr_prompter_new (protocol, pr_lm_tokenizer (lm), sids, NULL, NULL);
   save_rationales (-1, "mat");
   tune_ok (settings, &result);
-  for (gint64 u = 0; u < (gint64)G_N_ELEMENTS (lengths); u++)
+  for (gint64 u = 0; u < (gint64)TINY_USERS; u++)
     {
       g_autoptr (GArray) tokens = g_array_new (FALSE, FALSE, sizeof (gint32));
       gint64 n;
@@ -322,13 +277,13 @@ START_TEST (resumes_with_the_same_bytes)
 {
   static const char *const settings =
       "epochs=6 lr=0.02 batch_size=4 thought_tokens=8 valid_users=6 filter_thoughts=2 checkpoint_steps=3";
-  const char *const inputs[] = INPUTS;
+  const char *const inputs[] = TINY_INPUTS (NULL, "rationales", why_dir);
   g_auto (StageResult) whole = { 0 }, again = { 0 };
   g_autoptr (GError) error = NULL;
   gboolean ok;
 
   tune_ok (settings, &whole);
-  ok = harness_resume (registry, "explicit-cot", settings, inputs, 1, 1 + 5 * (guint)_i, &again, &error);
+  ok = harness_resume (tiny_registry, "explicit-cot", settings, inputs, 1, 1 + 5 * (guint)_i, &again, &error);
   ck_assert_no_error (error);
   ck_assert (ok);
   harness_assert_same (&whole, &again, "lm");

@@ -1,110 +1,16 @@
 /* check-latent-sft.c - fine-tuning with latent thoughts on a world of three items, and what it refuses. */
-#include "stage-harness.h"
-#include "tiny-world.h"
-
-#include <pauserec/protocol.h>
-
-static PrRegistry *registry;
-static char *dir, *lm_dir, *data_dir, *sids_dir;
-
-static const gint64 lengths[] = { 4, 5, 6, 7, 8, 9 };
-
-static char *
-folder (const char *name)
-{
-  char *path = g_build_filename (dir, name, NULL);
-
-  g_mkdir (path, 0700);
-  return path;
-}
-
-/* A model over the SIDs that is asked "U:" and the history; without ASKED nobody has said how. */
-static void
-save_model (gboolean asked)
-{
-  g_autoptr (PrLm) lm = tiny_lm (64, TRUE);
-  g_autoptr (PrProtocol) protocol = pr_protocol_new ("U:{history}", "", 3);
-
-  if (asked)
-    pr_lm_set_protocol (lm, protocol);
-  ck_assert (pr_lm_save (lm, lm_dir, NULL));
-}
-
-static void
-setup (void)
-{
-  g_autoptr (PrSids) sids = tiny_sids ();
-
-  registry = pr_registry_new ();
-  dir = pr_check_tmpdir ();
-  lm_dir = folder ("lm");
-  data_dir = folder ("data");
-  sids_dir = folder ("sids");
-  tiny_dataset_write (data_dir, lengths, G_N_ELEMENTS (lengths));
-  ck_assert (pr_sids_save (sids, "keep", sids_dir, NULL));
-  save_model (TRUE);
-}
-
-static void
-teardown (void)
-{
-  pr_registry_free (registry);
-  pr_check_rmdir (dir);
-  g_free (dir);
-  g_free (lm_dir);
-  g_free (data_dir);
-  g_free (sids_dir);
-}
-
-static gboolean
-tune (const char *settings, StageResult *result, GError **error)
-{
-  const char *const inputs[] = { "lm", lm_dir, "dataset", data_dir, "sids", sids_dir, NULL };
-
-  return harness_run (registry, "latent-sft", settings, inputs, 1, result, error);
-}
+#include "tiny-stage.h"
 
 static void
 tune_ok (const char *settings, StageResult *result)
 {
-  g_autoptr (GError) error = NULL;
-  gboolean ok = tune (settings, result, &error);
-
-  ck_assert_no_error (error);
-  ck_assert (ok);
+  tiny_run ("latent-sft", settings, NULL, NULL, NULL, result);
 }
 
 static void
 tune_fails (const char *settings, PrError code, const char *part)
 {
-  g_auto (StageResult) result = { 0 };
-  g_autoptr (GError) error = NULL;
-
-  ck_assert (!tune (settings, &result, &error));
-  ck_assert_pr_error (error, code, part);
-}
-
-static PrLm *
-output_model (const StageResult *result)
-{
-  g_autofree char *path = harness_output (result, "lm");
-  GError *error = NULL;
-  PrLm *lm = pr_lm_load (path, &error);
-
-  ck_assert_no_error (error);
-  return lm;
-}
-
-static double
-first (const GArray *curve)
-{
-  return g_array_index (curve, double, 0);
-}
-
-static double
-last (const GArray *curve)
-{
-  return g_array_index (curve, double, curve->len - 1);
+  tiny_fails ("latent-sft", settings, NULL, NULL, NULL, code, part);
 }
 
 START_TEST (it_learns_through_thoughts)
@@ -116,8 +22,8 @@ START_TEST (it_learns_through_thoughts)
   tune_ok ("k=3 targets=all-prefixes epochs=60 lr=0.01 batch_size=4", &result);
   loss = harness_curve (&result, "loss");
   valid = harness_curve (&result, "valid_loss");
-  ck_assert_double_lt (last (loss), 0.3 * first (loss));
-  ck_assert_double_lt (last (valid), 0.3 * first (valid));
+  ck_assert_double_lt (curve_last (loss), 0.3 * curve_first (loss));
+  ck_assert_double_lt (curve_last (valid), 0.3 * curve_first (valid));
   ck_assert_double_eq (harness_metric (&result, "train_examples"), 1 + 2 + 3 + 4 + 5 + 6);
   ck_assert_double_eq (harness_metric (&result, "valid_users"), 6);
 }
@@ -128,7 +34,7 @@ START_TEST (the_protocol_says_how_it_thinks)
   g_auto (StageResult) result = { 0 }, by_default = { 0 };
 
   tune_ok ("k=3 epochs=0", &result);
-  g_autoptr (PrLm) before = pr_lm_load (lm_dir, NULL), after = output_model (&result);
+  g_autoptr (PrLm) before = pr_lm_load (tiny_lm_dir, NULL), after = tiny_output_model (&result);
   const PrProtocol *protocol = pr_lm_protocol (after);
 
   ck_assert_int_eq (protocol->thinking, PR_THINKING_LATENT);
@@ -141,7 +47,7 @@ START_TEST (the_protocol_says_how_it_thinks)
     ck_assert_mem_eq (pr_lm_embedding_row (after, t), pr_lm_embedding_row (before, t), 16 * sizeof (float));
 
   tune_ok ("epochs=0", &by_default);
-  g_autoptr (PrLm) plain = output_model (&by_default);
+  g_autoptr (PrLm) plain = tiny_output_model (&by_default);
 
   ck_assert_int_eq (pr_lm_protocol (plain)->pauses, 2);
 }
@@ -154,7 +60,7 @@ START_TEST (thoughts_matter)
 
   tune_ok ("k=0 epochs=2 lr=0.01 batch_size=4 valid_users=0", &none);
   tune_ok ("k=2 epochs=2 lr=0.01 batch_size=4 valid_users=0", &two);
-  ck_assert_double_ne (last (harness_curve (&none, "loss")), last (harness_curve (&two, "loss")));
+  ck_assert_double_ne (curve_last (harness_curve (&none, "loss")), curve_last (harness_curve (&two, "loss")));
   /* Rows: as many more as there are thoughts, in each of 6 examples and 2 epochs. */
   ck_assert_double_eq (two.record->costs[PR_COST_TRAIN_TOKENS], none.record->costs[PR_COST_TRAIN_TOKENS] + 2 * 6 * 2);
   ck_assert_double_gt (two.record->costs[PR_COST_FLOPS], 1.5 * none.record->costs[PR_COST_FLOPS]);
@@ -165,8 +71,8 @@ START_TEST (it_refuses)
 {
   /* U, :, three items of two tokens, <think>, 64 thoughts, </think> and two tokens of a SID. */
   tune_fails ("k=64", PR_ERROR_MANIFEST, "64 positions");
-  save_model (FALSE);
-  g_autofree char *protocol = g_build_filename (lm_dir, "protocol.json", NULL);
+  tiny_save_model (PR_THINKING_NONE, FALSE);
+  g_autofree char *protocol = g_build_filename (tiny_lm_dir, "protocol.json", NULL);
 
   g_unlink (protocol);
   tune_fails ("", PR_ERROR_DATA, "no protocol.json");
@@ -180,7 +86,7 @@ main (void)
   TCase *tcase = tcase_create ("latent-sft");
 
   tcase_set_timeout (tcase, 120);
-  tcase_add_checked_fixture (tcase, setup, teardown);
+  tcase_add_checked_fixture (tcase, tiny_setup, tiny_teardown);
   tcase_add_test (tcase, it_learns_through_thoughts);
   tcase_add_test (tcase, the_protocol_says_how_it_thinks);
   tcase_add_test (tcase, thoughts_matter);

@@ -1,94 +1,10 @@
 /* check-rl.c - reinforcement learning on a world of three items: rewards rise, and what is counted, refused and
  * resumed. */
-#include "stage-harness.h"
-#include "tiny-world.h"
+#include "tiny-stage.h"
 
-#include <pauserec/protocol.h>
 #include <pauserec/threads.h>
 
 #include <math.h>
-
-static PrRegistry *registry;
-static char *dir, *lm_dir, *data_dir, *sids_dir;
-
-static const gint64 lengths[] = { 4, 5, 6, 7, 8, 9 };
-
-static char *
-folder (const char *name)
-{
-  char *path = g_build_filename (dir, name, NULL);
-
-  g_mkdir (path, 0700);
-  return path;
-}
-
-/* An untrained model in this mode: every token is as probable as the others, so in words thoughts are babble. */
-static void
-save_model (PrThinking thinking)
-{
-  g_autoptr (PrLm) lm = tiny_lm (64, TRUE);
-  g_autoptr (PrProtocol) protocol = pr_protocol_new ("U:{history}", "", 3);
-
-  protocol->thinking = thinking;
-  if (thinking == PR_THINKING_PAUSE || thinking == PR_THINKING_LATENT)
-    protocol->pauses = 2;
-  if (thinking == PR_THINKING_PAUSE)
-    {
-      const char *const names[] = { "<pause>", NULL };
-
-      ck_assert (pr_lm_add_tokens (lm, names, PR_ROW_INIT_MEAN, 1, NULL));
-    }
-  pr_lm_set_protocol (lm, protocol);
-  ck_assert (pr_lm_save (lm, lm_dir, NULL));
-}
-
-static void
-setup (void)
-{
-  g_autoptr (PrSids) sids = tiny_sids ();
-
-  registry = pr_registry_new ();
-  dir = pr_check_tmpdir ();
-  lm_dir = folder ("lm");
-  data_dir = folder ("data");
-  sids_dir = folder ("sids");
-  tiny_dataset_write (data_dir, lengths, G_N_ELEMENTS (lengths));
-  ck_assert (pr_sids_save (sids, "keep", sids_dir, NULL));
-}
-
-static void
-teardown (void)
-{
-  pr_registry_free (registry);
-  pr_check_rmdir (dir);
-  g_free (dir);
-  g_free (lm_dir);
-  g_free (data_dir);
-  g_free (sids_dir);
-}
-
-#define INPUTS                                                                                                         \
-  {                                                                                                                    \
-    "lm", lm_dir, "dataset", data_dir, "sids", sids_dir, NULL                                                          \
-  }
-
-static gboolean
-improve (const char *settings, StageResult *result, GError **error)
-{
-  const char *const inputs[] = INPUTS;
-
-  return harness_run (registry, "rl", settings, inputs, 1, result, error);
-}
-
-static void
-improve_ok (const char *settings, StageResult *result)
-{
-  g_autoptr (GError) error = NULL;
-  gboolean ok = improve (settings, result, &error);
-
-  ck_assert_no_error (error);
-  ck_assert (ok);
-}
 
 static double
 mean (const StageResult *result, const char *series, guint from, guint to)
@@ -110,9 +26,9 @@ START_TEST (sids_become_better)
 {
   g_auto (StageResult) result = { 0 };
 
-  save_model (_i ? PR_THINKING_PAUSE : PR_THINKING_NONE);
-  improve_ok ("batch_size=6 group=64 valid_users=6 valid_beams=10 eval_every=40 epochs=160 lr=0.01 kl=0 clip=0",
-              &result);
+  tiny_save_model (_i ? PR_THINKING_PAUSE : PR_THINKING_NONE, TRUE);
+  tiny_run ("rl", "batch_size=6 group=64 valid_users=6 valid_beams=10 eval_every=40 epochs=160 lr=0.01 kl=0 clip=0",
+            NULL, NULL, NULL, &result);
   ck_assert_double_lt (mean (&result, "reward", 0, 5), 0.05);
   ck_assert_double_gt (mean (&result, "reward", 150, 160), 0.5);
   ck_assert_double_gt (mean (&result, "malformed_share", 0, 5), 0.9);
@@ -127,9 +43,9 @@ START_TEST (thoughts_learn_to_end)
 {
   g_auto (StageResult) result = { 0 };
 
-  save_model (PR_THINKING_COT);
-  improve_ok ("batch_size=6 group=64 valid_users=0 thought_tokens=3 beams=3 epochs=60 lr=0.01 kl=0 reward=hit",
-              &result);
+  tiny_save_model (PR_THINKING_COT, TRUE);
+  tiny_run ("rl", "batch_size=6 group=64 valid_users=0 thought_tokens=3 beams=3 epochs=60 lr=0.01 kl=0 reward=hit",
+            NULL, NULL, NULL, &result);
   ck_assert_double_gt (mean (&result, "malformed_share", 0, 5), 0.9);
   ck_assert_double_lt (mean (&result, "malformed_share", 50, 60), 0.1);
   ck_assert_double_gt (mean (&result, "reward", 50, 60), 0.9); /* three beams hold all three items */
@@ -141,8 +57,9 @@ START_TEST (the_first_loss_is_nothing)
 {
   g_auto (StageResult) result = { 0 };
 
-  save_model (PR_THINKING_NONE);
-  improve_ok ("batch_size=6 group=32 valid_users=0 max_steps=4 updates=2 epochs=9 lr=0.01 kl=0.5", &result);
+  tiny_save_model (PR_THINKING_NONE, TRUE);
+  tiny_run ("rl", "batch_size=6 group=32 valid_users=0 max_steps=4 updates=2 epochs=9 lr=0.01 kl=0.5", NULL, NULL, NULL,
+            &result);
   ck_assert_double_eq_tol (g_array_index (harness_curve (&result, "loss"), double, 0), 0, 1e-6);
   ck_assert_double_ne (g_array_index (harness_curve (&result, "loss"), double, 1), 0);
   ck_assert_double_eq_tol (g_array_index (harness_curve (&result, "kl"), double, 0), 0, 1e-9);
@@ -159,13 +76,13 @@ START_TEST (equal_groups_are_counted)
   g_autofree char *out = NULL;
   g_autoptr (PrLm) before = NULL, after = NULL;
 
-  save_model (PR_THINKING_COT);
-  improve_ok ("batch_size=6 group=2 valid_users=0 thought_tokens=1 beams=3 epochs=2 lr=0.01 kl=0 temperature=0.01",
-              &result);
+  tiny_save_model (PR_THINKING_COT, TRUE);
+  tiny_run ("rl", "batch_size=6 group=2 valid_users=0 thought_tokens=1 beams=3 epochs=2 lr=0.01 kl=0 temperature=0.01",
+            NULL, NULL, NULL, &result);
   out = harness_output (&result, "lm");
   ck_assert_double_eq (mean (&result, "equal_groups_share", 0, 2), 1);
   ck_assert_double_eq (mean (&result, "malformed_share", 0, 2), 1);
-  before = pr_lm_load (lm_dir, NULL);
+  before = pr_lm_load (tiny_lm_dir, NULL);
   after = pr_lm_load (out, NULL);
   ck_assert_mem_eq (pr_lm_embedding_row (before, 0), pr_lm_embedding_row (after, 0), 266 * 16 * sizeof (float));
   ck_assert_ptr_null (harness_curve (&result, "loss"));
@@ -177,12 +94,13 @@ START_TEST (overflow_names_the_step)
   g_auto (StageResult) result = { 0 };
   g_autoptr (GError) error = NULL;
 
-  save_model (PR_THINKING_NONE);
+  tiny_save_model (PR_THINKING_NONE, TRUE);
   /* One huge step takes everything away from what was sampled. */
   ck_assert (
-      !improve ("batch_size=6 group=32 valid_users=0 epochs=9 updates=8 lr=9 warmup=0 schedule=constant clip=0 kl=1 "
-                "weight_decay=0",
-                &result, &error));
+      !tiny_try ("rl",
+                 "batch_size=6 group=32 valid_users=0 epochs=9 updates=8 lr=9 warmup=0 schedule=constant clip=0 kl=1 "
+                 "weight_decay=0",
+                 NULL, NULL, NULL, &result, &error));
   ck_assert_pr_error (error, PR_ERROR_NUMERIC, "overflowed: ");
   ck_assert_pr_error (error, PR_ERROR_NUMERIC, " at step ");
 }
@@ -193,8 +111,8 @@ START_TEST (models_without_sampling_are_refused)
   g_auto (StageResult) result = { 0 };
   g_autoptr (GError) error = NULL;
 
-  save_model (PR_THINKING_LATENT);
-  ck_assert (!improve (SHORT, &result, &error));
+  tiny_save_model (PR_THINKING_LATENT, TRUE);
+  ck_assert (!tiny_try ("rl", SHORT, NULL, NULL, NULL, &result, &error));
   ck_assert_pr_error (error, PR_ERROR_MANIFEST, "latent steps");
 }
 END_TEST
@@ -204,11 +122,11 @@ START_TEST (threads_change_no_bit)
   static const char *const settings = SHORT "epochs=3 lr=0.01 updates=2 reward=ndcg";
   g_auto (StageResult) one = { 0 }, other = { 0 };
 
-  save_model (_i % 2 ? PR_THINKING_COT : PR_THINKING_NONE);
+  tiny_save_model (_i % 2 ? PR_THINKING_COT : PR_THINKING_NONE, TRUE);
   pr_threads_set (1);
-  improve_ok (settings, &one);
+  tiny_run ("rl", settings, NULL, NULL, NULL, &one);
   pr_threads_set (1 + (guint)_i / 2);
-  improve_ok (settings, &other);
+  tiny_run ("rl", settings, NULL, NULL, NULL, &other);
   harness_assert_same (&one, &other, "lm");
 }
 END_TEST
@@ -219,14 +137,14 @@ START_TEST (resumes_with_the_same_bytes)
   static const char *const settings =
       "batch_size=2 group=8 valid_users=6 valid_beams=10 thought_tokens=3 beams=3 epochs=3 "
       "lr=0.01 updates=2 checkpoint_steps=4";
-  const char *const inputs[] = INPUTS;
+  const char *const inputs[] = TINY_INPUTS (NULL, NULL, NULL);
   g_auto (StageResult) whole = { 0 }, again = { 0 };
   g_autoptr (GError) error = NULL;
   gboolean ok;
 
-  save_model (_i % 2 ? PR_THINKING_COT : PR_THINKING_NONE);
-  improve_ok (settings, &whole);
-  ok = harness_resume (registry, "rl", settings, inputs, 1, 1 + 4 * (guint)_i, &again, &error);
+  tiny_save_model (_i % 2 ? PR_THINKING_COT : PR_THINKING_NONE, TRUE);
+  tiny_run ("rl", settings, NULL, NULL, NULL, &whole);
+  ok = harness_resume (tiny_registry, "rl", settings, inputs, 1, 1 + 4 * (guint)_i, &again, &error);
   ck_assert_no_error (error);
   ck_assert (ok);
   harness_assert_same (&whole, &again, "lm");
@@ -240,7 +158,7 @@ main (void)
   TCase *tcase = tcase_create ("stage");
 
   tcase_set_timeout (tcase, 60);
-  tcase_add_checked_fixture (tcase, setup, teardown);
+  tcase_add_checked_fixture (tcase, tiny_setup, tiny_teardown);
   tcase_add_loop_test (tcase, sids_become_better, 0, 2);
   tcase_add_test (tcase, thoughts_learn_to_end);
   tcase_add_test (tcase, the_first_loss_is_nothing);
