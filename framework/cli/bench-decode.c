@@ -23,18 +23,6 @@
 /* Items of Amazon Beauty: in a catalogue of this size most tuples are decided after two codes. */
 #define SPARSE_ITEMS 12101
 
-static const PrLmConfig config = { .family = PR_LM_QWEN3,
-                                   .vocab = 4096,
-                                   .hidden = 256,
-                                   .layers = 6,
-                                   .heads = 4,
-                                   .kv_heads = 2,
-                                   .head_dim = 64,
-                                   .ffn = 704,
-                                   .max_positions = 256,
-                                   .rope_theta = 1e4,
-                                   .rms_eps = 1e-6,
-                                   .init_sd = .02 };
 static const gint32 bases[LEVELS] = { 3072, 3328, 3584, 3840 };
 
 typedef struct
@@ -109,8 +97,8 @@ bench_init (Bench *b, GError **error)
 {
   PrRng rng = pr_rng_new (1, "bench-decode");
 
-  b->lm.config = config;
-  b->lm.layout = pr_lm_layout_new (&config);
+  b->lm.config = pr_bench_config;
+  b->lm.layout = pr_lm_layout_new (&pr_bench_config);
   b->lm.weights = pr_backend_get ()->alloc ((gsize)b->lm.layout->size * sizeof (float));
   if (b->lm.weights == NULL)
     {
@@ -125,7 +113,7 @@ bench_init (Bench *b, GError **error)
       for (gint64 j = 0; j < b->lm.layout->tensors[i].rows; j++)
         b->lm.weights[b->lm.layout->tensors[i].offset + j] = 1;
   for (gsize i = 0; i < USERS * PROMPT; i++)
-    b->tokens[i] = (gint32)pr_rng_below (rng, 1, i, (guint64)config.vocab);
+    b->tokens[i] = (gint32)pr_rng_below (rng, 1, i, (guint64)pr_bench_config.vocab);
   for (gint32 u = 0; u <= USERS; u++)
     b->offsets[u] = u * PROMPT;
   b->dense = dense_trie ();

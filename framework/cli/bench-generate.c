@@ -18,19 +18,6 @@
 #define SHARED_PROMPTS 16
 #define SHARED_SAMPLES 16
 
-static const PrLmConfig config = { .family = PR_LM_QWEN3,
-                                   .vocab = 4096,
-                                   .hidden = 256,
-                                   .layers = 6,
-                                   .heads = 4,
-                                   .kv_heads = 2,
-                                   .head_dim = 64,
-                                   .ffn = 704,
-                                   .max_positions = 256,
-                                   .rope_theta = 1e4,
-                                   .rms_eps = 1e-6,
-                                   .init_sd = .05 };
-
 /* No stop token: every text has all its tokens, so that the work is known. */
 static const PrGenerateParams greedy = {
   .samples = 1, .max_tokens = NEW, .temperature = 0, .top_p = 1, .stop = -1, .rows_at_once = ROWS
@@ -57,9 +44,9 @@ bench_init (Bench *b, GError **error)
 {
   PrRng rng = pr_rng_new (1, "bench-generate");
 
-  b->lm = pr_lm_new (&config, NULL, 1, error);
+  b->lm = pr_lm_new (&pr_bench_config, NULL, 1, error);
   for (gsize i = 0; i < USERS * PROMPT; i++)
-    b->tokens[i] = (gint32)pr_rng_below (rng, 0, i, (guint64)config.vocab);
+    b->tokens[i] = (gint32)pr_rng_below (rng, 0, i, (guint64)pr_bench_config.vocab);
   for (gint32 u = 0; u <= USERS; u++)
     b->offsets[u] = u * PROMPT;
   return b->lm != NULL;

@@ -18,19 +18,6 @@
 #define CHUNK_TOKENS 2048
 #define STEPS 9
 
-static const PrLmConfig config = { .family = PR_LM_QWEN3,
-                                   .vocab = 4096,
-                                   .hidden = 256,
-                                   .layers = 6,
-                                   .heads = 4,
-                                   .kv_heads = 2,
-                                   .head_dim = 64,
-                                   .ffn = 704,
-                                   .max_positions = 1024,
-                                   .rope_theta = 1e6,
-                                   .rms_eps = 1e-6,
-                                   .init_sd = 0.02 };
-
 typedef struct
 {
   PrLmLayout *layout;
@@ -48,9 +35,9 @@ bench_init (Bench *b, const PrBenchOptions *options, GError **error)
   PrRng rng = pr_rng_new (1, "bench-train");
   gsize bytes;
 
-  b->layout = pr_lm_layout_new (&config);
+  b->layout = pr_lm_layout_new (&pr_bench_config);
   b->chunk_sequences = CLAMP (chunk / LENGTH, 1, SEQUENCES);
-  b->model = pr_model_new (&config, (gint64)b->chunk_sequences * LENGTH, TRUE, error);
+  b->model = pr_model_new (&pr_bench_config, (gint64)b->chunk_sequences * LENGTH, TRUE, error);
   if (b->model == NULL)
     return FALSE;
   bytes = (gsize)b->layout->size * sizeof (float);
@@ -69,10 +56,10 @@ bench_init (Bench *b, const PrBenchOptions *options, GError **error)
 
       b->n_parameters += n;
       for (gint64 i = tensor->offset; i < tensor->offset + n; i++)
-        b->memory[i] = tensor->decays ? (float)(config.init_sd * pr_rng_normal (rng, 0, (guint64)i)) : 1.0f;
+        b->memory[i] = tensor->decays ? (float)(pr_bench_config.init_sd * pr_rng_normal (rng, 0, (guint64)i)) : 1.0f;
     }
   for (gint32 i = 0; i < SEQUENCES * LENGTH; i++)
-    b->tokens[i] = (gint32)pr_rng_below (rng, 1, (guint64)i, (guint64)config.vocab);
+    b->tokens[i] = (gint32)pr_rng_below (rng, 1, (guint64)i, (guint64)pr_bench_config.vocab);
   for (gint32 s = 0; s <= SEQUENCES; s++)
     b->offsets[s] = s * LENGTH;
   return TRUE;
@@ -166,7 +153,8 @@ measure (Bench *b, PrBenchSgemm *s, gint steps, GError **error)
   share = pr_bench_median ((gsize)steps, ratio);
   product = pr_bench_median ((gsize)steps + 1, sgemm);
   g_print ("%d layers of width %d, %d x %d tokens, %.2f million parameters, %u threads, medians of %d steps\n",
-           config.layers, config.hidden, SEQUENCES, LENGTH, (double)b->n_parameters / 1e6, pr_threads_get (), steps);
+           pr_bench_config.layers, pr_bench_config.hidden, SEQUENCES, LENGTH, (double)b->n_parameters / 1e6,
+           pr_threads_get (), steps);
   g_print ("%s; backend %s\n", blas, pr_backend_get ()->name);
   g_print ("%-34s %9.1f GFLOP/s\n", "1024 x 1024 x 1024 SGEMM a thread", product);
   g_print ("%-34s %9.1f GFLOP/s %9.0f tokens/s\n", "training step", train_gflops, train_tokens);

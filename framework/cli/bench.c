@@ -23,6 +23,19 @@ static const Bench benches[] = {
   { "generate", pr_bench_generate },
 };
 
+const PrLmConfig pr_bench_config = { .family = PR_LM_QWEN3,
+                                     .vocab = 4096,
+                                     .hidden = 256,
+                                     .layers = 6,
+                                     .heads = 4,
+                                     .kv_heads = 2,
+                                     .head_dim = 64,
+                                     .ffn = 704,
+                                     .max_positions = 1024,
+                                     .rope_theta = 1e6,
+                                     .rms_eps = 1e-6,
+                                     .init_sd = 0.02 };
+
 double
 pr_bench_now (void)
 {

@@ -2,7 +2,7 @@
 #ifndef PR_BENCH_H
 #define PR_BENCH_H
 
-#include <glib.h>
+#include <pauserec/lm.h>
 
 typedef struct
 {
@@ -16,6 +16,9 @@ gboolean pr_bench_train (const PrBenchOptions *options, GError **error);
 gboolean pr_bench_decode (const PrBenchOptions *options, GError **error);
 /* Texts of many users written together beside one user after the other. */
 gboolean pr_bench_generate (const PrBenchOptions *options, GError **error);
+
+/* The model that every benchmark runs: width 256, 6 layers, 4 heads, 2 KV heads, FFN 704, vocabulary 4,096. */
+extern const PrLmConfig pr_bench_config;
 
 /* Shared by the files: seconds of the monotonic clock, the median of N values (which it sorts), and the most memory
  * that the process has used so far. */
