@@ -51,6 +51,7 @@ pr_sft_plan (PrPlan *plan, const PrSftParams *sft, const PrTrainParams *train, c
   gboolean vocab_known;
   PrLmConfig config;
 
+  pr_plan_set_dim (plan, "lm", "thinking", shape->thinking);
   if (!pr_plan_input_lm (plan, "lm", &config, &vocab_known))
     return;
   pr_plan_set_lm (plan, "lm", &config, vocab_known && !shape->new_tokens);
@@ -68,6 +69,7 @@ pr_sft_run_training (PrRun *run, const PrRecInputs *inputs, const PrProtocol *pr
     return FALSE;
   pr_lm_set_protocol (inputs->lm, protocol);
   pr_run_set_lm (run, "lm", inputs->lm);
+  pr_run_set_dim (run, "lm", "thinking", (gint64)protocol->thinking);
   return pr_lm_save (inputs->lm, pr_run_output_dir (run, "lm"), error);
 }
 

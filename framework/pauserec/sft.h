@@ -134,6 +134,7 @@ typedef struct
   double latents;      /* ... of which so many are latent positions */
   gboolean contiguous; /* as pr_prompter_is_contiguous() will say */
   gboolean new_tokens; /* run() may add tokens: the size of the vocabulary is not promised */
+  gint64 thinking;     /* PrThinking of the tuned model; PR_DIM_UNKNOWN: not known yet */
 } PrSftShape;
 
 /* plan() of a stage that reads PR_REC_INPUT_SLOTS and writes a slot "lm": the output's shape, memory and work. */

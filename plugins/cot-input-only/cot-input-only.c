@@ -44,7 +44,7 @@ static gboolean
 plan (const void *params_, PrPlan *plan_, GError **error G_GNUC_UNUSED)
 {
   const Params *p = params_;
-  const PrSftShape shape = { .thought = 2 + NOTE_GUESS };
+  const PrSftShape shape = { .thought = 2 + NOTE_GUESS, .thinking = PR_THINKING_NOTE };
 
   pr_sft_plan (plan_, &p->sft, &p->train, &shape);
   return TRUE;

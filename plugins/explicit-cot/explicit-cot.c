@@ -80,7 +80,7 @@ static gboolean
 plan (const void *params_, PrPlan *plan_, GError **error G_GNUC_UNUSED)
 {
   const Params *p = params_;
-  const PrSftShape shape = { .thought = 2 + (double)p->thought_tokens / 2 };
+  const PrSftShape shape = { .thought = 2 + (double)p->thought_tokens / 2, .thinking = PR_THINKING_COT };
 
   pr_sft_plan (plan_, &p->sft, &p->train, &shape);
   return TRUE;

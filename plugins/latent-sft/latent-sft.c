@@ -39,7 +39,7 @@ static gboolean
 plan (const void *params_, PrPlan *plan_, GError **error G_GNUC_UNUSED)
 {
   const Params *p = params_;
-  const PrSftShape shape = { .thought = 2 + (double)p->k, .latents = (double)p->k };
+  const PrSftShape shape = { .thought = 2 + (double)p->k, .latents = (double)p->k, .thinking = PR_THINKING_LATENT };
 
   pr_sft_plan (plan_, &p->sft, &p->train, &shape);
   return TRUE;

@@ -53,7 +53,7 @@ plan (const void *params_, PrPlan *plan_, GError **error G_GNUC_UNUSED)
 {
   const Params *p = params_;
   /* Whether <pause> is new to the model is not known yet. */
-  const PrSftShape shape = { .thought = 2 + (double)p->k, .new_tokens = TRUE };
+  const PrSftShape shape = { .thought = 2 + (double)p->k, .new_tokens = TRUE, .thinking = PR_THINKING_PAUSE };
 
   pr_sft_plan (plan_, &p->sft, &p->train, &shape);
   return TRUE;

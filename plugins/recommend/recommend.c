@@ -83,6 +83,19 @@ recommend_validate (const void *params_, GError **error)
 /* Nobody knows the lengths of prompts before the data are read. */
 #define PROMPT_GUESS 128
 
+/* What thinking in words adds: its caches, and a prompt and a thought that run before the search. */
+static void
+plan_thoughts (const Params *p, const PrLmConfig *config, guint64 *bytes, double *rows)
+{
+  const PrGenerateParams params = { .samples = p->think.thoughts,
+                                    .max_tokens = p->think.thought_tokens,
+                                    .top_p = 1,
+                                    .rows_at_once = 2 * p->users_at_once };
+
+  *bytes = MAX (*bytes, pr_generate_bytes (config, &params, PROMPT_GUESS, pr_threads_get ()));
+  *rows = (1 + (double)p->think.thoughts) * *rows + (double)(p->think.thoughts * p->think.thought_tokens) / 2;
+}
+
 static gboolean
 recommend_plan (const void *params_, PrPlan *plan, GError **error)
 {
@@ -90,6 +103,8 @@ recommend_plan (const void *params_, PrPlan *plan, GError **error)
   gint64 n_users = pr_plan_input_dim (plan, "dataset", "n_users"), levels = pr_plan_input_dim (plan, "sids", "levels");
   PrBeamParams search = { p->beams, (PrNormalise)p->normalise, p->users_at_once };
   PrLmConfig config;
+  guint64 bytes;
+  double rows;
 
   (void)error;
   pr_plan_set_dim (plan, "ranking", "n_users", n_users);
@@ -97,13 +112,13 @@ recommend_plan (const void *params_, PrPlan *plan, GError **error)
   if (!pr_plan_input_lm (plan, "lm", &config, NULL))
     return TRUE;
   levels = levels > 0 ? levels : 4;
-  pr_plan_set_memory (plan,
-                      (guint64)pr_lm_config_n_params (&config) * sizeof (float)
-                          + pr_beam_search_bytes (&config, &search, (gint32)levels, PROMPT_GUESS, pr_threads_get ()));
+  bytes = pr_beam_search_bytes (&config, &search, (gint32)levels, PROMPT_GUESS, pr_threads_get ());
+  rows = PROMPT_GUESS + (double)((levels - 1) * p->beams);
+  if (pr_plan_input_dim (plan, "lm", "thinking") == PR_THINKING_COT)
+    plan_thoughts (p, &config, &bytes, &rows);
+  pr_plan_set_memory (plan, (guint64)pr_lm_config_n_params (&config) * sizeof (float) + bytes);
   if (n_users > 0)
     {
-      double rows = PROMPT_GUESS + (double)((levels - 1) * p->beams);
-
       n_users = p->max_users > 0 ? MIN (n_users, p->max_users) : n_users;
       pr_plan_set_flops (plan, (double)n_users * rows * pr_lm_config_token_flops (&config, PROMPT_GUESS));
     }

@@ -94,16 +94,28 @@ validate (const void *params_, GError **error)
 }
 
 static gboolean
-plan (const void *params_, PrPlan *plan_, GError **error G_GNUC_UNUSED)
+check_thinking (gint64 thinking, GError **error)
+{
+  if (thinking != PR_THINKING_LATENT)
+    return TRUE;
+  g_set_error (error, PR_ERROR, PR_ERROR_MANIFEST,
+               "the model thinks in latent steps, which roll-outs do not cover; connect a model that thinks in words, "
+               "pauses, or not at all");
+  return FALSE;
+}
+
+static gboolean
+plan (const void *params_, PrPlan *plan_, GError **error)
 {
   const Params *p = params_;
-  const PrSftShape shape = { .thought = (double)p->thought_tokens / 2 };
+  const PrSftShape shape = { .thought = (double)p->thought_tokens / 2,
+                             .thinking = pr_plan_input_dim (plan_, "lm", "thinking") };
   PrTrainParams train = p->train;
 
   /* Every roll-out is written, read by the reference and trained `updates` times. */
   train.epochs *= (double)(p->group * (p->updates + 1));
   pr_sft_plan (plan_, &p->sft, &train, &shape);
-  return TRUE;
+  return check_thinking (shape.thinking, error);
 }
 
 /* Advantages of all groups; how many have none. */
@@ -323,17 +335,6 @@ learn (Rl *rl, PrRun *run, const PrRecInputs *inputs, const PrProtocol *protocol
 }
 
 static gboolean
-refuse_latent (const PrProtocol *protocol, GError **error)
-{
-  if (protocol->thinking != PR_THINKING_LATENT)
-    return TRUE;
-  g_set_error (error, PR_ERROR, PR_ERROR_MANIFEST,
-               "the model thinks in latent steps, which roll-outs do not cover; connect a model that thinks in words, "
-               "pauses, or not at all");
-  return FALSE;
-}
-
-static gboolean
 run (const void *params_, PrRun *run_, GError **error)
 {
   const Params *p = params_;
@@ -346,7 +347,7 @@ run (const void *params_, PrRun *run_, GError **error)
   gboolean ok;
 
   if (!pr_rec_inputs_load (run_, &inputs, error) || (protocol = pr_lm_require_protocol (inputs.lm, error)) == NULL
-      || !refuse_latent (protocol, error)
+      || !check_thinking ((gint64)protocol->thinking, error)
       || (sft = pr_sft_new (inputs.lm, inputs.dataset, inputs.sids, protocol, &p->sft, error)) == NULL
       || (prompter = pr_prompter_new (protocol, pr_lm_tokenizer (inputs.lm), inputs.sids, inputs.dataset, error))
              == NULL

@@ -1,5 +1,6 @@
 /* check-rl.c - reinforcement learning on a world of three items: rewards rise, and what is counted, refused and
  * resumed. */
+#include "pipeline.h"
 #include "tiny-stage.h"
 
 #include <pauserec/threads.h>
@@ -117,6 +118,32 @@ START_TEST (models_without_sampling_are_refused)
 }
 END_TEST
 
+/* A manifest that asks for it is refused before anything runs. */
+START_TEST (the_plan_refuses_latent_steps)
+{
+  static const char *const plugins[] = { "synthetic-world",
+                                         "item-embedder",
+                                         "sid-quantizer",
+                                         "lm-pretrain",
+                                         "sid-grounding",
+                                         "next-item-sft",
+                                         "latent-sft",
+                                         "rl",
+                                         NULL };
+  g_autoptr (GError) error = NULL;
+  Pipeline p;
+
+  ck_assert (pipeline_init (&p,
+                            "[experiment]\nname = t\n[stage world]\nuses = synthetic-world\n[arm a]\npipeline = world; "
+                            "item-embedder; sid-quantizer; lm-pretrain; sid-grounding; next-item-sft; latent-sft; rl\n",
+                            plugins, &error));
+  ck_assert (!pipeline_run (&p, &error));
+  ck_assert_pr_error (error, PR_ERROR_MANIFEST, "latent steps");
+  ck_assert_uint_eq (p.records->len, 0);
+  pipeline_clear (&p);
+}
+END_TEST
+
 START_TEST (threads_change_no_bit)
 {
   static const char *const settings = SHORT "epochs=3 lr=0.01 updates=2 reward=ndcg";
@@ -165,6 +192,7 @@ main (void)
   tcase_add_test (tcase, equal_groups_are_counted);
   tcase_add_test (tcase, overflow_names_the_step);
   tcase_add_test (tcase, models_without_sampling_are_refused);
+  tcase_add_test (tcase, the_plan_refuses_latent_steps);
   tcase_add_loop_test (tcase, threads_change_no_bit, 2, 6);
   tcase_add_loop_test (tcase, resumes_with_the_same_bytes, 0, 10);
   suite_add_tcase (suite, tcase);
