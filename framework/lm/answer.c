@@ -266,7 +266,7 @@ search (Answer *a, const Continuations *c, GError **error)
 }
 
 static gboolean
-think_in_words (Answer *a, guint64 seed, const guint64 *ids, GError **error)
+think_in_words (Answer *a, guint64 seed, const guint64 *ids, PrTexts *ret_thoughts, GError **error)
 {
   const PrThinkParams *think = a->think;
   const PrGenerateParams params = { .samples = think->thoughts,
@@ -284,7 +284,15 @@ think_in_words (Answer *a, guint64 seed, const guint64 *ids, GError **error)
   if (!pr_generate (a->lm, &params, a->tokens, a->offsets, a->n, ids, NULL, NULL, &texts, &a->stats->text, error))
     return FALSE;
   collect (a, &texts, &c);
-  return search (a, &c, error);
+  if (!search (a, &c, error))
+    return FALSE;
+  if (ret_thoughts != NULL)
+    {
+      pr_texts_clear (ret_thoughts);
+      *ret_thoughts = texts;
+      texts = (PrTexts){ 0 };
+    }
+  return TRUE;
 }
 
 /* Prompts as they are, or each with the one bridge. */
@@ -328,7 +336,8 @@ check_room (const Answer *a, gint32 levels, GError **error)
 gboolean
 pr_answer (PrLm *lm, const PrPrompter *prompter, const PrTrie *trie, const PrBeamParams *beam,
            const PrThinkParams *think, guint64 seed, const gint32 *tokens, const gint32 *offsets, gsize n,
-           const guint64 *ids, gint64 keep, gint32 *ret_leaves, float *ret_scores, PrAnswerStats *stats, GError **error)
+           const guint64 *ids, gint64 keep, gint32 *ret_leaves, float *ret_scores, PrAnswerStats *stats,
+           PrTexts *ret_thoughts, GError **error)
 {
   PrAnswerStats unused = { 0 };
   g_autofree gint32 *leaves = g_new (gint32, n * (gsize)keep + 1);
@@ -345,7 +354,7 @@ pr_answer (PrLm *lm, const PrPrompter *prompter, const PrTrie *trie, const PrBea
     }
   if (!words)
     a.think = &silent;
-  if (words ? !check_room (&a, pr_trie_levels (trie), error) || !think_in_words (&a, seed, ids, error)
+  if (words ? !check_room (&a, pr_trie_levels (trie), error) || !think_in_words (&a, seed, ids, ret_thoughts, error)
             : !think_silently (&a, error))
     return FALSE;
   memcpy (ret_leaves, leaves, n * (gsize)keep * sizeof *leaves);

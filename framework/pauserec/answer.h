@@ -80,12 +80,14 @@ void pr_answer_costs (const PrAnswerStats *stats, double costs[PR_N_COSTS]);
 /* Answer N prompts (packed, as pr_prompter_prompt() makes them): for user u the KEEP best tuples, best first, as leaves
  * of the trie (-1: fewer) with their scores in ret_leaves and ret_scores [n, keep].  KEEP at most beams x thoughts
  * (other modes: beams).  Draws are a pure function of (SEED, IDS [n], thought, position); IDS NULL: the prompt's
- * number.  Same bits for any number of threads.  The cost is added to STATS (may be NULL). Errors of pr_generate() and
- * pr_beam_search(); MANIFEST if a prompt with its thought and SID does not fit the model. */
+ * number.  Same bits for any number of threads.  The cost is added to STATS (may be NULL).  RET_THOUGHTS (may be NULL;
+ * initialised) gets the thoughts as they were written, prompt by prompt; none in other modes than cot.
+ * Errors of pr_generate() and pr_beam_search(); MANIFEST if a prompt with its thought and SID does not fit the model.
+ */
 gboolean pr_answer (PrLm *lm, const PrPrompter *prompter, const PrTrie *trie, const PrBeamParams *beam,
                     const PrThinkParams *think, guint64 seed, const gint32 *tokens, const gint32 *offsets, gsize n,
                     const guint64 *ids, gint64 keep, gint32 *ret_leaves, float *ret_scores, PrAnswerStats *stats,
-                    GError **error);
+                    PrTexts *ret_thoughts, GError **error);
 
 /* How many tokens of a thought may stand there: up to the first that is no word. */
 gsize pr_thought_sound_length (const PrPrompter *prompter, const gint32 *tokens, gsize n);

@@ -41,7 +41,7 @@ score_users (PrSft *sft, PrLm *lm, gsize from, gsize to, PrAnswerStats *stats, d
       offsets[i - from + 1] = (gint32)tokens->len;
     }
   if (!pr_answer (lm, sft->prompter, sft->trie, &beam, &sft->think, 0, (const gint32 *)(void *)tokens->data, offsets,
-                  to - from, NULL, beam.beams, leaves, scores, stats, error))
+                  to - from, NULL, beam.beams, leaves, scores, stats, NULL, error))
     return FALSE;
   for (gsize i = from; i < to; i++)
     {

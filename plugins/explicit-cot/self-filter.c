@@ -59,7 +59,7 @@ test_batch (SelfFilter *f, PrLm *lm, guint epoch, Batch *batch, PrAnswerStats *s
   if (!pr_answer (lm, f->prompter, f->trie, &beam, &f->think,
                   pr_rng_u64 (pr_rng_new (f->seed, "self-filter"), epoch, 0),
                   (const gint32 *)(void *)batch->tokens->data, (const gint32 *)(void *)batch->offsets->data, n,
-                  (const guint64 *)(void *)batch->indices->data, keep, leaves, scores, stats, error))
+                  (const guint64 *)(void *)batch->indices->data, keep, leaves, scores, stats, NULL, error))
     return FALSE;
   for (gsize i = 0; i < n; i++)
     {

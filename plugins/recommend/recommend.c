@@ -15,6 +15,7 @@ typedef struct
   int normalise;
   int64_t users_at_once, max_users;
   bool exclude_history;
+  int64_t kept_thoughts;
   PrThinkParams think;
 } Params;
 
@@ -36,6 +37,8 @@ static const PrParamSpec params[] = {
   PR_PARAM_BOOL (Params, exclude_history, false,
                  "Leave out items that the user bought before; the papers do not, so the default does not either."),
   PR_THINK_PARAMS (Params),
+  PR_PARAM_INT (Params, kept_thoughts, 0, G_MAXINT32, 1000,
+                "Users whose thoughts in words are kept to be read, in output `thoughts`; 0: none."),
 };
 
 /* Everything that answering needs. */
@@ -60,6 +63,7 @@ typedef struct
 
   guint64 seed;
   PrAnswerStats stats;
+  GString *thoughts; /* lines of thoughts.jsonl */
   guint64 n_answered, n_beams, n_invalid;
   double seconds;
 } Job;
@@ -255,6 +259,36 @@ user_ids (const GArray *users)
   return ids;
 }
 
+/* A line for each of THOUGHTS, which are those of the batch. */
+static gboolean
+keep_thoughts (Job *job, const PrTexts *thoughts, GError **error)
+{
+  const gint32 *tokens = (const gint32 *)(gconstpointer)thoughts->tokens->data;
+  gsize each = thoughts->n / MAX (job->users->len, 1);
+
+  for (gsize i = 0; i < thoughts->n && job->n_answered + i / each < (guint64)job->params->kept_thoughts; i++)
+    {
+      gint32 from = g_array_index (thoughts->offsets, gint32, i), to = g_array_index (thoughts->offsets, gint32, i + 1);
+      g_autofree char *text = pr_tokenizer_decode (pr_lm_tokenizer (job->lm), tokens + from, (gsize)(to - from), FALSE);
+      gint32 user = g_array_index (job->users, gint32, i / each);
+      json_t *line =
+          json_pack ("{s:s, s:I, s:s, s:b}", "user", pr_dataset_user_id (job->dataset, user), "thought",
+                     (json_int_t)(i % each), "text", text, "closed", g_array_index (thoughts->stopped, guint8, i));
+      char *dump = line != NULL ? json_dumps (line, JSON_SORT_KEYS) : NULL;
+
+      json_decref (line);
+      if (dump == NULL)
+        {
+          g_set_error (error, PR_ERROR, PR_ERROR_IO, "no memory to write down thoughts; lower kept_thoughts");
+          return FALSE;
+        }
+      g_string_append (job->thoughts, dump);
+      g_string_append_c (job->thoughts, '\n');
+      free (dump);
+    }
+  return TRUE;
+}
+
 /* Answer the batch and empty it. */
 static gboolean
 answer (Job *job, GError **error)
@@ -262,10 +296,12 @@ answer (Job *job, GError **error)
   gint64 beams = job->params->beams, start = g_get_monotonic_time ();
   PrBeamParams search = { beams, (PrNormalise)job->params->normalise, job->params->users_at_once };
   g_autofree guint64 *ids = user_ids (job->users);
+  g_auto (PrTexts) thoughts = { 0 };
 
+  pr_texts_init (&thoughts);
   if (!pr_answer (job->lm, job->prompter, job->trie, &search, &job->params->think, job->seed,
                   (const gint32 *)(gpointer)job->tokens->data, (const gint32 *)(gpointer)job->offsets->data,
-                  job->users->len, ids, beams, job->leaves, job->scores, &job->stats, error))
+                  job->users->len, ids, beams, job->leaves, job->scores, &job->stats, &thoughts, error))
     {
       g_prefix_error (
           error, "users %s and following: ", pr_dataset_user_id (job->dataset, g_array_index (job->users, gint32, 0)));
@@ -277,6 +313,8 @@ answer (Job *job, GError **error)
       count_beams (job, job->leaves + i * beams);
     }
   job->seconds += (double)(g_get_monotonic_time () - start) / G_USEC_PER_SEC;
+  if (!keep_thoughts (job, &thoughts, error))
+    return FALSE;
   job->n_answered += job->users->len;
   g_array_set_size (job->tokens, 0);
   g_array_set_size (job->offsets, 1);
@@ -299,6 +337,7 @@ job_init (Job *job, gsize batch)
       most = MAX (most, n);
     }
   job->split = splits[p->split];
+  job->thoughts = g_string_new (NULL);
   job->prior = training_popularity (job->dataset);
   job->ranking = pr_ranking_new (n_users, p->top_k, job->split);
   job->tokens = g_array_new (FALSE, FALSE, sizeof (gint32));
@@ -320,6 +359,8 @@ job_clear (Job *job)
   pr_prompter_free (job->prompter);
   pr_trie_free (job->trie);
   pr_ranking_free (job->ranking);
+  if (job->thoughts != NULL)
+    g_string_free (job->thoughts, TRUE);
   g_free (job->prior);
   g_clear_pointer (&job->tokens, g_array_unref);
   g_clear_pointer (&job->offsets, g_array_unref);
@@ -396,6 +437,14 @@ report (const Job *job, PrRun *run)
 }
 
 static gboolean
+save_thoughts (const Job *job, PrRun *run, GError **error)
+{
+  g_autofree char *path = g_build_filename (pr_run_output_dir (run, "thoughts"), "thoughts.jsonl", NULL);
+
+  return pr_file_write (path, job->thoughts->str, job->thoughts->len, error);
+}
+
+static gboolean
 recommend_run (const void *params_, PrRun *run, GError **error)
 {
   Job job = { .params = params_, .seed = pr_run_seed (run) };
@@ -407,7 +456,8 @@ recommend_run (const void *params_, PrRun *run, GError **error)
     {
       job_init (&job, batch);
       ok = answer_all (&job, run, batch, error)
-           && pr_ranking_save (job.ranking, pr_run_output_dir (run, "ranking"), error);
+           && pr_ranking_save (job.ranking, pr_run_output_dir (run, "ranking"), error)
+           && save_thoughts (&job, run, error);
     }
   if (ok)
     report (&job, run);
@@ -420,6 +470,8 @@ static const PrSlotSpec slots[] = {
   { PR_SLOT_IN, "dataset", "dataset/1", "Whom to recommend to.", FALSE },
   { PR_SLOT_IN, "sids", "sids/1", "Semantic ids of the catalogue.", FALSE },
   { PR_SLOT_OUT, "ranking", "ranking/1", "The best items of every user.", FALSE },
+  { PR_SLOT_OUT, "thoughts", "thoughts/1", "What the model thought in words, to be read; empty in other modes.",
+    FALSE },
 };
 
 static const PrStage stage = {

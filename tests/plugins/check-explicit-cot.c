@@ -97,6 +97,19 @@ hits (const PrRanking *ranking)
   return n;
 }
 
+/* Lines with PART among the thoughts that were kept. */
+static guint
+count_thoughts (const StageResult *result, const char *part)
+{
+  g_autofree char *path = g_build_filename (result->dir, "thoughts", "thoughts.jsonl", NULL), *text = NULL;
+  guint n = 0;
+
+  ck_assert (g_file_get_contents (path, &text, NULL, NULL));
+  for (const char *at = text; (at = strstr (at, part)) != NULL; at++)
+    n++;
+  return n;
+}
+
 /* Purchases are a cycle, so what holds for the training target holds for the next: a model that learnt it by heart
  * thinks the right words and answers right. */
 START_TEST (learns_to_think_and_to_answer)
@@ -119,9 +132,12 @@ START_TEST (learns_to_think_and_to_answer)
   ck_assert_double_eq (harness_metric (&greedy, "malformed_share"), 0);
   ck_assert_double_gt (harness_metric (&greedy, "thought_tokens_mean"), 0.5);
   ck_assert_double_gt (greedy.record->costs[PR_COST_GENERATED_TOKENS], 6 * 3 * 2);
+  ck_assert_uint_eq (count_thoughts (&greedy, "{\"closed\": true, \"text\": \"a mat\", \"thought\": 0, \"user\": \"u"),
+                     2);
   pooled = answers (lm_out, "thoughts=4 temperature=0.5", &many);
   ck_assert_uint_ge (hits (pooled), 5);
   ck_assert_double_eq (harness_metric (&many, "thoughts"), 24);
+  ck_assert_uint_eq (count_thoughts (&many, "\"thought\": 3"), 6);
 }
 END_TEST
 
