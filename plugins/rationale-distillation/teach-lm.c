@@ -155,7 +155,6 @@ answer (Asking *asking, GError **error)
                                     .rows_at_once = p->rows_at_once };
   g_auto (PrTexts) texts;
   PrGenerateStats stats = { 0 };
-  gint64 start = g_get_monotonic_time ();
 
   pr_texts_init (&texts);
   if (asking->asked->len == 0)
@@ -175,8 +174,6 @@ answer (Asking *asking, GError **error)
   pr_run_add_cost (run, PR_COST_INFER_TOKENS, (double)(stats.prompt_tokens + stats.generated_tokens));
   pr_run_add_cost (run, PR_COST_GENERATED_TOKENS, (double)stats.generated_tokens);
   pr_run_add_cost (run, PR_COST_FLOPS, stats.flops);
-  pr_run_add_cost (run, PR_COST_INFER_USERS, asking->asked->len);
-  pr_run_add_cost (run, PR_COST_INFER_SECONDS, (double)(g_get_monotonic_time () - start) / G_USEC_PER_SEC);
   return TRUE;
 }
 
