@@ -59,7 +59,7 @@ add_counted (PrGrid *grid, const PrCosts *costs)
   pr_grid_add_count (grid, costs->counters[PR_COST_INFER_TOKENS]);
   pr_grid_add_count (grid, costs->counters[PR_COST_GENERATED_TOKENS]);
   pr_grid_add_count (grid, costs->counters[PR_COST_OPTIMIZER_STEPS]);
-  pr_grid_add_number (grid, "%.4g", costs->counters[PR_COST_FLOPS] / 1e12, "");
+  pr_grid_add_count (grid, costs->counters[PR_COST_FLOPS]);
 }
 
 void
@@ -67,7 +67,7 @@ pr_cost_training_grid (const PrComparison *c, PrGrid *grid)
 {
   /* "" is the ratio to the baseline. */
   static const char *const names[] = { "training cost", "seeds", "trained", "read",  "generated", "steps",
-                                       "TFLOP",         "",      "wall s",  "CPU s", "peak MiB",  NULL };
+                                       "FLOP",          "",      "wall s",  "CPU s", "peak MiB",  NULL };
 
   pr_grid_init (grid, c->baseline >= 0 ? 11 : 10);
   add_head (grid, names, c);
@@ -84,7 +84,7 @@ pr_cost_training_grid (const PrComparison *c, PrGrid *grid)
 void
 pr_cost_inference_grid (const PrComparison *c, PrGrid *grid)
 {
-  static const char *const names[] = { "inference cost a user", "read", "generated", "GFLOP", "ms", "", NULL };
+  static const char *const names[] = { "inference cost a user", "read", "generated", "FLOP", "ms", "", NULL };
 
   pr_grid_init (grid, c->baseline >= 0 ? 6 : 5);
   add_head (grid, names, c);
@@ -95,7 +95,7 @@ pr_cost_inference_grid (const PrComparison *c, PrGrid *grid)
       pr_grid_add (grid, "%s", c->arms[a]);
       pr_grid_add_number (grid, "%.1f", pr_costs_per_user (costs, costs->counters[PR_COST_INFER_TOKENS]), "");
       pr_grid_add_number (grid, "%.1f", pr_costs_per_user (costs, costs->counters[PR_COST_GENERATED_TOKENS]), "");
-      pr_grid_add_number (grid, "%.4g", pr_costs_per_user (costs, costs->counters[PR_COST_FLOPS] / 1e9), "");
+      pr_grid_add_count (grid, pr_costs_per_user (costs, costs->counters[PR_COST_FLOPS]));
       pr_grid_add_number (grid, "%.2f", pr_costs_user_ms (costs), "");
       add_ratio (grid, c, ms_ratio (c, a));
     }
@@ -128,8 +128,8 @@ pr_cost_csv_values (const PrComparison *c, gsize arm, double ret_values[PR_COST_
 static void
 stages_grid (const PrComparison *c, PrGrid *grid)
 {
-  static const char *const names[] = { "arm",   "stage", "trained",     "read",   "generated", "steps",
-                                       "TFLOP", "users", "answering s", "wall s", "CPU s",     "peak MiB" };
+  static const char *const names[] = { "arm",  "stage", "trained",     "read",   "generated", "steps",
+                                       "FLOP", "users", "answering s", "wall s", "CPU s",     "peak MiB" };
 
   pr_grid_init (grid, G_N_ELEMENTS (names));
   grid->left = 2;

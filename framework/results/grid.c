@@ -40,7 +40,7 @@ pr_grid_add_number (PrGrid *grid, const char *format, double value, const char *
 void
 pr_grid_add_count (PrGrid *grid, double value)
 {
-  static const char *const units[] = { "", "k", "M", "G", "T" };
+  static const char *const units[] = { "", "k", "M", "G", "T", "P", "E" };
   guint unit = 0;
 
   for (double limit = 1e4; value >= limit && unit + 1 < G_N_ELEMENTS (units); limit = 1e3)

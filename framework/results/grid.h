@@ -19,7 +19,7 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (PrGrid, pr_grid_clear)
 void pr_grid_add (PrGrid *grid, const char *format, ...) G_GNUC_PRINTF (2, 3);
 /* The number in FORMAT (of g_ascii_formatd) with UNIT behind it; NaN is "-". */
 void pr_grid_add_number (PrGrid *grid, const char *format, double value, const char *unit);
-/* A large count in four digits: 9999, 545.4k, 12.35M, 1.2G. */
+/* A large count in four digits: 9999, 545.4k, 12.35M, 1.2T. */
 void pr_grid_add_count (PrGrid *grid, double value);
 
 /* Append the rows to OUT, for a terminal or as a Markdown table. */

@@ -84,10 +84,9 @@ print_notes (const PrComparison *c, GString *out)
       "\nmean and sd over seeds; intervals from %d bootstrap draws over users, metrics averaged over "
       "seeds\n%s",
       PR_COMPARE_DRAWS, c->baseline >= 0 ? "differences are relative to the baseline and paired by user\n" : "");
-  g_string_append (out,
-                   "cost of every stage that an arm needs, whether it ran now or was in the store; inference: what "
-                   "answers users, training: all else\n"
-                   "tokens trained, read (forward only) and generated: mean over seeds; peak MiB: the largest\n");
+  g_string_append (out, "cost of every stage that an arm needs, whether it ran now or was in the store: inference is "
+                        "what answers users,\ntraining all else; tokens trained, read (forward only) and generated; "
+                        "means over seeds, peak MiB the largest\n");
   for (gsize a = 0; a < c->n_arms; a++)
     if (c->n_seeds[a] < most)
       g_string_append_printf (out, "note: arm '%s' has %u of %u seeds\n", c->arms[a], c->n_seeds[a], most);

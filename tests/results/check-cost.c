@@ -168,16 +168,16 @@ START_TEST (tables_say_what_it_costs)
   g_autofree char *text = pr_comparison_text (c), *markdown = pr_comparison_markdown (c), *csv = pr_comparison_csv (c);
 
   ck_assert_ptr_nonnull (strstr (
-      text, "  training cost  seeds  trained   read  generated  steps  TFLOP  vs base  wall s  CPU s  peak MiB\n"
+      text, "  training cost  seeds  trained   read  generated  steps  FLOP  vs base  wall s  CPU s  peak MiB\n"
             "  base               2     2000    200         30     20      5        -    34.0   68.0       500\n"
-            "  cot                1   12.35M  50.5k       9060     20     20    4.00x    91.0  175.0      1000\n"
-            "  popular            1        0      0          0      0      0    0.00x     0.2    0.2        64\n"));
-  ck_assert_ptr_nonnull (strstr (text, "  inference cost a user   read  generated  GFLOP     ms  vs base\n"
-                                       "  base                    50.0        5.0   0.03  10.00        -\n"
-                                       "  cot                    500.0       50.0    0.3  35.00    3.50x\n"
-                                       "  popular                    -          -      -      -        -\n"));
+            "  cot                1   12.35M  50.5k       9060     20   20T    4.00x    91.0  175.0      1000\n"
+            "  popular            1        0      0          0      0     0    0.00x     0.2    0.2        64\n"));
+  ck_assert_ptr_nonnull (strstr (text, "  inference cost a user   read  generated  FLOP     ms  vs base\n"
+                                       "  base                    50.0        5.0   30M  10.00        -\n"
+                                       "  cot                    500.0       50.0  300M  35.00    3.50x\n"
+                                       "  popular                    -          -     -      -        -\n"));
   ck_assert_ptr_nonnull (strstr (markdown, "| training cost | seeds | trained |"));
-  ck_assert_ptr_nonnull (strstr (markdown, "|\n|---|---|---|---|---|---|\n| base | 50.0 | 5.0 | 0.03 | 10.00 | - |\n"));
+  ck_assert_ptr_nonnull (strstr (markdown, "|\n|---|---|---|---|---|---|\n| base | 50.0 | 5.0 | 30M | 10.00 | - |\n"));
   ck_assert_ptr_nonnull (strstr (csv, "oracle,training_tokens,"));
   ck_assert_ptr_nonnull (strstr (
       csv, "\"cot\",hit_10,1,0.5,,,,0,,,,12345678,50500,9060,20,2e+13,4,91,175,1048576000,500,50,300000000,35,3.5\n"));
@@ -195,7 +195,7 @@ START_TEST (stages_are_tables_too)
 
   ck_assert_ptr_nonnull (strstr (text, "  cot      distill "));
   ck_assert_ptr_nonnull (
-      strstr (markdown, "| base | recommend | 0 | 5000 | 500 | 0 | 0.003 | 100 | 1.0 | 2.0 | 2.0 | 900 |"));
+      strstr (markdown, "| base | recommend | 0 | 5000 | 500 | 0 | 3G | 100 | 1.0 | 2.0 | 2.0 | 900 |"));
   ck_assert_str_eq (lines[0], "arm,stage,part,seeds,wall_seconds,cpu_seconds,peak_rss_bytes,train_tokens,infer_tokens,"
                               "generated_tokens,optimizer_steps,flops,infer_users,infer_seconds");
   ck_assert_str_eq (lines[3], "\"base\",recommend,inference,2,2,2,943718400,0,5000,500,0,3000000000,100,1");
@@ -236,7 +236,7 @@ START_TEST (counts_keep_four_digits)
     double value;
     const char *text;
   } cases[] = { { 0, "0" },    { 9999, "9999" },       { 10000, "10k" },   { 545418, "545.4k" }, { 999949, "999.9k" },
-                { 1e6, "1M" }, { 28116685, "28.12M" }, { 1.5e12, "1.5T" }, { 2e16, "2e+04T" },   { NAN, "-" } };
+                { 1e6, "1M" }, { 28116685, "28.12M" }, { 1.5e12, "1.5T" }, { 2e16, "20P" },      { NAN, "-" } };
 
   for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
     {
