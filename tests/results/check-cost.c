@@ -169,7 +169,7 @@ START_TEST (tables_say_what_it_costs)
 
   ck_assert_ptr_nonnull (strstr (
       text, "  training cost  seeds  trained   read  generated  steps  FLOP  vs base  wall s  CPU s  peak MiB\n"
-            "  base               2     2000    200         30     20      5        -    34.0   68.0       500\n"
+            "  base               2     2000    200         30     20    5T        -    34.0   68.0       500\n"
             "  cot                1   12.35M  50.5k       9060     20   20T    4.00x    91.0  175.0      1000\n"
             "  popular            1        0      0          0      0     0    0.00x     0.2    0.2        64\n"));
   ck_assert_ptr_nonnull (strstr (text, "  inference cost a user   read  generated  FLOP     ms  vs base\n"
