@@ -98,21 +98,65 @@ def effects(results, metric, baseline=None, draws=10000, seed=0):
     return frame
 
 
-def arm_costs(results):
-    """Means over the runs of an arm: every stage that it needs counts, computed or taken from the store."""
+COUNTERS = ["train_tokens", "infer_tokens", "generated_tokens", "optimizer_steps", "flops", "infer_users", "infer_seconds"]
+
+
+def stage_costs(results):
+    """What every stage of every arm costs: means over the runs of the arm, of the memory the largest.
+
+    Index arm, stage, in the order of pipelines.  `part` is "inference" for stages that answer users and "training" for all
+    others.  A stage that was taken from the store costs what it cost when it ran.
+    """
     cost = results.cost
+    keys = [cost.arm, cost.stage]
     runs = results.runs.groupby("arm", sort=False).size()
-    sums = cost.groupby("arm", sort=False)[["train_tokens", "wall_seconds", "infer_seconds", "infer_users"]].sum()
-    training = cost[cost.train_tokens > 0].groupby("arm").wall_seconds.sum().reindex(runs.index, fill_value=0)
-    return pd.DataFrame(
+    sums = cost[COUNTERS + ["wall_seconds", "cpu_seconds"]].groupby(keys, sort=False).sum()
+    frame = sums.div(runs.reindex(sums.index.get_level_values("arm")).to_numpy(), axis=0)
+    frame["peak_rss_bytes"] = cost.peak_rss_bytes.astype(float).groupby(keys, sort=False).max()
+    frame.insert(0, "part", np.where(frame.infer_users > 0, "inference", "training"))
+    return frame
+
+
+def arm_costs(results, baseline=None):
+    """What an arm costs, a row an arm: the columns of `pauserec compare --format csv`.
+
+    training_*: sums over the stages that answer nobody; user_*: of those that answer users, for each user.  The ratios are
+    to the baseline.  A stage that several arms share counts in each.
+    """
+    stages = stage_costs(results)
+    runs = results.runs.groupby("arm", sort=False).size()
+    parts = {}
+    for part in ["training", "inference"]:
+        rows = stages[stages.part == part].drop(columns="part").groupby(level="arm", sort=False)
+        parts[part] = rows.sum().reindex(runs.index, fill_value=0.0)
+        parts[part]["peak_rss_bytes"] = rows.peak_rss_bytes.max().reindex(runs.index, fill_value=0.0)
+    training, inference = parts["training"], parts["inference"]
+    users = inference.infer_users.replace(0, np.nan)
+    frame = pd.DataFrame(
         {
             "seeds": runs,
-            "train_tokens": sums.train_tokens / runs,
-            "train_seconds": training / runs,
-            "total_seconds": sums.wall_seconds / runs,
-            "infer_ms_per_user": 1000 * sums.infer_seconds / sums.infer_users.replace(0, np.nan),
+            "training_tokens": training.train_tokens,
+            "training_read_tokens": training.infer_tokens,
+            "training_generated_tokens": training.generated_tokens,
+            "training_steps": training.optimizer_steps,
+            "training_flops": training.flops,
+            "training_flops_ratio": np.nan,
+            "training_wall_seconds": training.wall_seconds,
+            "training_cpu_seconds": training.cpu_seconds,
+            "training_peak_bytes": training.peak_rss_bytes,
+            "user_read_tokens": inference.infer_tokens / users,
+            "user_generated_tokens": inference.generated_tokens / users,
+            "user_flops": inference.flops / users,
+            "user_ms": 1000 * inference.infer_seconds / users,
+            "user_ms_ratio": np.nan,
         }
     )
+    baseline = baseline or results.baseline
+    for name in ["training_flops", "user_ms"]:
+        if baseline in frame.index and frame.loc[baseline, name] > 0:
+            others = frame.index != baseline
+            frame.loc[others, name + "_ratio"] = frame[name][others] / frame.loc[baseline, name]
+    return frame
 
 
 def _text(value):

@@ -82,16 +82,21 @@ void pr_run_table (PrRun *run, const char *table, const char *column, double val
 /* Run: cost ---------------------------------------------------------------- */
 
 /* Add to a cost counter of this stage: /cost.  Wall and CPU time and peak memory
- * are measured by the runtime itself. */
+ * are measured by the runtime itself.  A stage that says PR_COST_INFER_USERS is
+ * inference in every table of costs, any other one is training.
+ *
+ * FLOPs are those of matrix products, attention and distances, counted from the shapes that were
+ * really computed.  Ignored, since they are small beside these: the optimizer's update (AdamW: some 15 a parameter and
+ * step), normalisations, activations and softmax, sampling, sorting, and the making of tokenizers and word counts. */
 typedef enum
 {
   PR_COST_TRAIN_TOKENS,     /* tokens that went through forward and backward */
   PR_COST_INFER_TOKENS,     /* tokens that went through forward only */
   PR_COST_GENERATED_TOKENS, /* tokens chosen by decoding, over all kept beams */
   PR_COST_OPTIMIZER_STEPS,
-  PR_COST_FLOPS,            /* counted from shapes, multiply and add as two */
-  PR_COST_INFER_USERS,      /* users answered */
-  PR_COST_INFER_SECONDS,    /* wall seconds spent answering them: ms a user = 1000 s / users */
+  PR_COST_FLOPS,         /* counted from shapes, multiply and add as two */
+  PR_COST_INFER_USERS,   /* users who got a ranking; a teacher's or a roll-out's users do not count */
+  PR_COST_INFER_SECONDS, /* wall seconds spent on that: ms a user = 1000 s / users */
   PR_N_COSTS
 } PrCost;
 void pr_run_add_cost (PrRun *run, PrCost cost, double amount);

@@ -2,6 +2,7 @@
 
 #include "comparison.h"
 
+#include "cost.h"
 #include "seal.h"
 #include "stats.h"
 
@@ -364,41 +365,6 @@ fill_bootstrap (PrComparison *c, const Source *s, GError **error)
   return TRUE;
 }
 
-/* Cost -------------------------------------------------------------------------------------------------------- */
-
-static gboolean
-fill_costs (PrComparison *c, const Source *s, GError **error)
-{
-  static const char *const names[] = { "wall_seconds", "train_tokens", "infer_seconds", "infer_users" };
-  double *columns[G_N_ELEMENTS (names)] = { NULL };
-  gint64 n = 0;
-  g_auto (GStrv) arms = pr_h5_read_column (s->h5, "/cost", "arm", PR_H5_TEXT, &n, error);
-  gboolean ok = arms != NULL;
-
-  for (gsize i = 0; ok && i < G_N_ELEMENTS (names); i++)
-    ok = (columns[i] = pr_h5_read_column (s->h5, "/cost", names[i], PR_H5_F64, &n, error)) != NULL;
-  c->costs = g_new0 (PrArmCost, MAX (c->n_arms, 1));
-  for (gsize a = 0; ok && a < c->n_arms; a++)
-    {
-      double seconds = 0, users = 0, runs = MAX (c->n_seeds[a], 1);
-
-      for (gint64 i = 0; i < n; i++)
-        {
-          if (strcmp (arms[i], c->arms[a]) != 0)
-            continue;
-          c->costs[a].total_seconds += columns[0][i] / runs;
-          c->costs[a].train_seconds += columns[1][i] > 0 ? columns[0][i] / runs : 0;
-          c->costs[a].train_tokens += columns[1][i] / runs;
-          seconds += columns[2][i];
-          users += columns[3][i];
-        }
-      c->costs[a].infer_ms = users > 0 ? 1000 * seconds / users : NAN;
-    }
-  for (gsize i = 0; i < G_N_ELEMENTS (names); i++)
-    g_free (columns[i]);
-  return ok;
-}
-
 PrComparison *
 pr_comparison_new (const char *path, const char *baseline, const char *const *metrics, GError **error)
 {
@@ -414,7 +380,7 @@ pr_comparison_new (const char *path, const char *baseline, const char *const *me
     if (c->baseline < 0 || strcmp (s.run_arms[r], c->arms[c->baseline]) == 0)
       c->n_users = s.run_users[r];
   fill_means (c, &s);
-  return fill_bootstrap (c, &s, error) && fill_costs (c, &s, error) ? g_steal_pointer (&c) : NULL;
+  return fill_bootstrap (c, &s, error) && pr_comparison_fill_costs (c, s.h5, error) ? g_steal_pointer (&c) : NULL;
 }
 
 void
@@ -430,5 +396,8 @@ pr_comparison_free (PrComparison *c)
   g_free (c->cells);
   g_free (c->oracle);
   g_free (c->costs);
+  for (gsize i = 0; i < c->n_stages; i++)
+    g_free (c->stages[i].stage);
+  g_free (c->stages);
   g_free (c);
 }

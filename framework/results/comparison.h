@@ -2,7 +2,7 @@
 #ifndef PR_COMPARISON_H
 #define PR_COMPARISON_H
 
-#include <glib.h>
+#include <pauserec/run.h>
 
 #define PR_COMPARE_DRAWS 10000
 #define PR_COMPARE_LEVEL 0.95
@@ -15,13 +15,29 @@ typedef struct
   double difference, difference_low, difference_high; /* to the baseline, over the baseline: 0.01 is 1 % */
 } PrCell;
 
-/* Means over the runs of an arm.  Every stage of the pipeline counts, computed in this run or taken from the store. */
+/* What stages cost: means over the runs of an arm, the memory alone is the largest of any of them.  A stage that was
+ * taken from the store costs what it cost when it ran. */
 typedef struct
 {
-  double train_tokens;
-  double train_seconds; /* wall seconds of the stages that train */
-  double total_seconds; /* of all stages */
-  double infer_ms;      /* wall milliseconds a user answered; NaN if none was */
+  double counters[PR_N_COSTS]; /* by PrCost */
+  double wall_seconds, cpu_seconds, peak_bytes;
+} PrCosts;
+
+/* One stage of one arm. */
+typedef struct
+{
+  gsize arm;
+  char *stage;
+  gboolean answers; /* users (PR_COST_INFER_USERS above 0): the stage is inference, otherwise training */
+  PrCosts costs;
+} PrStageCost;
+
+/* Sums over the stages of an arm.  Inference is what answers users (recommend); training everything else that the arm
+ * needs: data, semantic ids, pre-training, rationales, fine-tuning, roll-outs, validation.  A stage that several arms
+ * share counts in each. */
+typedef struct
+{
+  PrCosts training, inference;
 } PrArmCost;
 
 typedef struct
@@ -35,9 +51,11 @@ typedef struct
   guint64 n_users; /* of the per-user metrics */
   char **metrics;
   gsize n_metrics;
-  PrCell *cells;    /* [n_arms, n_metrics] */
-  double *oracle;   /* [n_metrics]: best attainable, from metrics oracle_<metric>; NaN if unknown */
-  PrArmCost *costs; /* [n_arms] */
+  PrCell *cells;       /* [n_arms, n_metrics] */
+  double *oracle;      /* [n_metrics]: best attainable, from metrics oracle_<metric>; NaN if unknown */
+  PrArmCost *costs;    /* [n_arms] */
+  PrStageCost *stages; /* [n_stages], arm by arm in the order of their pipelines */
+  gsize n_stages;
 } PrComparison;
 
 /* Of results.h5 at PATH; BASELINE and METRICS as for pr_results_compare(). */
@@ -45,9 +63,18 @@ PrComparison *pr_comparison_new (const char *path, const char *baseline, const c
 void pr_comparison_free (PrComparison *comparison);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PrComparison, pr_comparison_free)
 
+/* AMOUNT of INFERENCE for each user answered; NaN if none was. */
+double pr_costs_per_user (const PrCosts *inference, double amount);
+/* Wall milliseconds for each. */
+double pr_costs_user_ms (const PrCosts *inference);
+
 /* As text for a terminal, comma-separated values (one row per arm and metric), or a Markdown table. */
 char *pr_comparison_text (const PrComparison *comparison);
 char *pr_comparison_csv (const PrComparison *comparison);
 char *pr_comparison_markdown (const PrComparison *comparison);
+/* The same three faces of what every stage of every arm costs. */
+char *pr_comparison_costs_text (const PrComparison *comparison);
+char *pr_comparison_costs_csv (const PrComparison *comparison);
+char *pr_comparison_costs_markdown (const PrComparison *comparison);
 
 #endif

@@ -18,6 +18,13 @@
  *   /runs_detail/r<i>/   curves, tables, ranking and provenance of run i
  *   /manifest; attributes experiment, metric, baseline
  *
+ * A stage whose infer_users is above 0 answers users and is *inference* (recommend); every other stage that an arm
+ * needs is *training*: data, semantic ids, pre-training, grounding, rationales, fine-tuning, roll-outs, validation,
+ * metrics. Both are sums over the stages of a run, averaged over seeds; inference is given for each user.  A stage that
+ * several arms share counts in each, and one that was taken from the store as when it ran, times and memory included:
+ * they stand in its record.  Times are those of the process that finished the stage: what an interrupted one spent
+ * before is lost. Optimizer steps of a quantizer count like those of a language model.
+ *
  * In names of groups '-' and anything else that is no part of an identifier is '_'; attribute `stage` has the name as
  * it is.
  *
@@ -62,10 +69,9 @@ gboolean pr_results_merge (const char *const *paths, gsize n, const char *experi
 
 /* The table that `run` and `compare` print: arms x metrics with mean and sd over seeds, a bootstrap 95 % interval over
  * users, relative difference to the baseline and its paired bootstrap 95 % interval (10,000 draws over users, metrics
- * averaged over seeds; Philox, fixed seed), cost (training tokens, seconds, inference ms a user).  BASELINE: NULL for
- * that of the file; a named one that no run belongs to is a MANIFEST error.  METRICS: NULL for the defaults (hit_5,
- * hit_10, ndcg_5, ndcg_10 and every hit_10_<group> there is).  A metric oracle_<metric> of any stage is shown as the
- * row "(oracle)". */
+ * averaged over seeds; Philox, fixed seed), cost of training and of inference.  BASELINE: NULL for that of the file; a
+ * named one that no run belongs to is a MANIFEST error.  METRICS: NULL for the defaults (hit_5, hit_10, ndcg_5, ndcg_10
+ * and every hit_10_<group> there is).  A metric oracle_<metric> of any stage is shown as the row "(oracle)". */
 char *pr_results_compare (const char *path, const char *baseline, const char *const *metrics, GError **error);
 
 #endif

@@ -1,163 +1,74 @@
 /* The three faces of a comparison. */
 #include "config.h"
 
-#include "comparison.h"
+#include "cost.h"
 #include "results.h"
 
 #include <math.h>
 #include <string.h>
 
-/* Texts in columns, the first flush left, the others flush right. */
-typedef struct
-{
-  GPtrArray *cells; /* char *, row by row */
-  guint columns;
-} Grid;
-
-static void G_GNUC_PRINTF (2, 3) grid_add (Grid *grid, const char *format, ...)
-{
-  va_list arguments;
-
-  va_start (arguments, format);
-  g_ptr_array_add (grid->cells, g_strdup_vprintf (format, arguments));
-  va_end (arguments);
-}
-
-/* NaN becomes "-". */
 static void
-grid_add_number (Grid *grid, const char *format, double value, const char *unit)
-{
-  char buffer[64];
-
-  if (isnan (value))
-    grid_add (grid, "-");
-  else
-    grid_add (grid, "%s%s", g_ascii_formatd (buffer, sizeof buffer, format, value), unit);
-}
-
-static void
-grid_add_interval (Grid *grid, double low, double high, double scale, const char *format)
+grid_add_interval (PrGrid *grid, double low, double high, double scale, const char *format)
 {
   char a[64], b[64];
 
   if (isnan (low) || isnan (high))
-    grid_add (grid, "-");
+    pr_grid_add (grid, "-");
   else
-    grid_add (grid, "%s .. %s", g_ascii_formatd (a, sizeof a, format, low * scale),
-              g_ascii_formatd (b, sizeof b, format, high * scale));
-}
-
-/* Characters that a terminal shows, not bytes. */
-static gsize
-shown (const char *text)
-{
-  return (gsize)g_utf8_strlen (text, -1);
-}
-
-/* Append the rows to OUT and forget them. */
-static void
-grid_print (Grid *grid, GString *out)
-{
-  g_autofree gsize *widths = g_new0 (gsize, grid->columns);
-
-  for (guint i = 0; i < grid->cells->len; i++)
-    widths[i % grid->columns] = MAX (widths[i % grid->columns], shown (grid->cells->pdata[i]));
-  for (guint i = 0; i < grid->cells->len; i++)
-    {
-      const char *text = grid->cells->pdata[i];
-      guint column = i % grid->columns;
-      int pad = (int)(widths[column] - shown (text));
-
-      if (column == 0)
-        g_string_append_printf (out, "  %s%*s", text, pad, "");
-      else
-        g_string_append_printf (out, "  %*s%s", pad, "", text);
-      if (column + 1 == grid->columns)
-        g_string_append_c (out, '\n');
-    }
-  g_ptr_array_set_size (grid->cells, 0);
-}
-
-/* 1234567 as "1,234,567". */
-static char *
-group_digits (double value)
-{
-  g_autofree char *digits = g_strdup_printf ("%.0f", value);
-  GString *out = g_string_new (NULL);
-  gsize n = strlen (digits);
-
-  for (gsize i = 0; i < n; i++)
-    {
-      if (i > 0 && (n - i) % 3 == 0 && digits[i - 1] != '-')
-        g_string_append_c (out, ',');
-      g_string_append_c (out, digits[i]);
-    }
-  return g_string_free (out, FALSE);
+    pr_grid_add (grid, "%s .. %s", g_ascii_formatd (a, sizeof a, format, low * scale),
+                 g_ascii_formatd (b, sizeof b, format, high * scale));
 }
 
 static void
 print_metric (const PrComparison *c, gsize m, GString *out)
 {
-  g_autoptr (GPtrArray) cells = g_ptr_array_new_with_free_func (g_free);
-  Grid grid = { cells, c->baseline >= 0 ? 6 : 4 };
+  g_auto (PrGrid) grid;
 
-  grid_add (&grid, "%s", c->metrics[m]);
-  grid_add (&grid, "mean");
-  grid_add (&grid, "sd");
-  grid_add (&grid, "95 %% interval");
+  pr_grid_init (&grid, c->baseline >= 0 ? 6 : 4);
+  pr_grid_add (&grid, "%s", c->metrics[m]);
+  pr_grid_add (&grid, "mean");
+  pr_grid_add (&grid, "sd");
+  pr_grid_add (&grid, "95 %% interval");
   if (c->baseline >= 0)
     {
-      grid_add (&grid, "vs %s", c->arms[c->baseline]);
-      grid_add (&grid, "95 %% interval");
+      pr_grid_add (&grid, "vs %s", c->arms[c->baseline]);
+      pr_grid_add (&grid, "95 %% interval");
     }
   for (gsize a = 0; a < c->n_arms; a++)
     {
       const PrCell *cell = &c->cells[a * c->n_metrics + m];
 
-      grid_add (&grid, "%s", c->arms[a]);
-      grid_add_number (&grid, "%.4f", cell->mean, "");
-      grid_add_number (&grid, "%.4f", cell->sd, "");
+      pr_grid_add (&grid, "%s", c->arms[a]);
+      pr_grid_add_number (&grid, "%.4f", cell->mean, "");
+      pr_grid_add_number (&grid, "%.4f", cell->sd, "");
       grid_add_interval (&grid, cell->low, cell->high, 1, "%.4f");
       if (c->baseline < 0)
         continue;
-      grid_add_number (&grid, "%+.2f", 100 * cell->difference, " %");
+      pr_grid_add_number (&grid, "%+.2f", 100 * cell->difference, " %");
       grid_add_interval (&grid, cell->difference_low, cell->difference_high, 100, "%+.2f");
     }
   if (!isnan (c->oracle[m]))
     {
-      grid_add (&grid, "(oracle)");
-      grid_add_number (&grid, "%.4f", c->oracle[m], "");
+      pr_grid_add (&grid, "(oracle)");
+      pr_grid_add_number (&grid, "%.4f", c->oracle[m], "");
       for (guint i = 2; i < grid.columns; i++)
-        grid_add (&grid, " ");
+        pr_grid_add (&grid, " ");
     }
-  grid_print (&grid, out);
+  pr_grid_text (&grid, out);
   g_string_append_c (out, '\n');
 }
 
 static void
-print_costs (const PrComparison *c, GString *out)
+print_costs (const PrComparison *c, GString *out, void (*print) (const PrGrid *, GString *))
 {
-  g_autoptr (GPtrArray) cells = g_ptr_array_new_with_free_func (g_free);
-  Grid grid = { cells, 6 };
+  g_auto (PrGrid) training;
+  g_auto (PrGrid) inference;
 
-  grid_add (&grid, "cost");
-  grid_add (&grid, "seeds");
-  grid_add (&grid, "training tokens");
-  grid_add (&grid, "training s");
-  grid_add (&grid, "all stages s");
-  grid_add (&grid, "inference ms/user");
-  for (gsize a = 0; a < c->n_arms; a++)
-    {
-      g_autofree char *tokens = group_digits (c->costs[a].train_tokens);
-
-      grid_add (&grid, "%s", c->arms[a]);
-      grid_add (&grid, "%u", c->n_seeds[a]);
-      grid_add (&grid, "%s", tokens);
-      grid_add_number (&grid, "%.1f", c->costs[a].train_seconds, "");
-      grid_add_number (&grid, "%.1f", c->costs[a].total_seconds, "");
-      grid_add_number (&grid, "%.2f", c->costs[a].infer_ms, "");
-    }
-  grid_print (&grid, out);
+  pr_cost_training_grid (c, &training);
+  print (&training, out);
+  g_string_append_c (out, '\n');
+  pr_cost_inference_grid (c, &inference);
+  print (&inference, out);
 }
 
 /* Say what the numbers do not. */
@@ -173,7 +84,9 @@ print_notes (const PrComparison *c, GString *out)
       "\nmean and sd over seeds; intervals from %d bootstrap draws over users, metrics averaged over "
       "seeds\n%s",
       PR_COMPARE_DRAWS, c->baseline >= 0 ? "differences are relative to the baseline and paired by user\n" : "");
-  g_string_append (out, "cost of every stage that an arm needs, whether it ran now or was in the store\n");
+  g_string_append (out, "cost of every stage that an arm needs, whether it ran now or was in the store: inference is "
+                        "what answers users,\ntraining all else; tokens trained, read (forward only) and generated; "
+                        "means over seeds, peak MiB the largest\n");
   for (gsize a = 0; a < c->n_arms; a++)
     if (c->n_seeds[a] < most)
       g_string_append_printf (out, "note: arm '%s' has %u of %u seeds\n", c->arms[a], c->n_seeds[a], most);
@@ -190,56 +103,34 @@ pr_comparison_text (const PrComparison *c)
   g_string_append_printf (out, "%s: %" G_GUINT64_FORMAT " users\n\n", c->experiment, c->n_users);
   for (gsize m = 0; m < c->n_metrics; m++)
     print_metric (c, m, out);
-  print_costs (c, out);
+  print_costs (c, out, pr_grid_text);
   print_notes (c, out);
   return g_string_free (out, FALSE);
-}
-
-static void
-append_csv_number (GString *out, double value)
-{
-  char buffer[64];
-
-  g_string_append_printf (out, ",%s", isnan (value) ? "" : g_ascii_formatd (buffer, sizeof buffer, "%.10g", value));
-}
-
-static void
-append_csv_text (GString *out, const char *text)
-{
-  g_auto (GStrv) parts = g_strsplit (text, "\"", -1);
-  g_autofree char *doubled = g_strjoinv ("\"\"", parts);
-
-  g_string_append_printf (out, "\"%s\"", doubled);
 }
 
 char *
 pr_comparison_csv (const PrComparison *c)
 {
-  GString *out = g_string_new ("arm,metric,seeds,mean,sd,low,high,difference,difference_low,difference_high,oracle,"
-                               "train_tokens,train_seconds,total_seconds,infer_ms_per_user\n");
+  GString *out = g_string_new (
+      "arm,metric,seeds,mean,sd,low,high,difference,difference_low,difference_high,oracle" PR_COST_CSV "\n");
 
   for (gsize a = 0; a < c->n_arms; a++)
     for (gsize m = 0; m < c->n_metrics; m++)
       {
         const PrCell *cell = &c->cells[a * c->n_metrics + m];
-        const PrArmCost *cost = &c->costs[a];
-        const double numbers[] = { cell->mean,
-                                   cell->sd,
-                                   cell->low,
-                                   cell->high,
-                                   cell->difference,
-                                   cell->difference_low,
-                                   cell->difference_high,
-                                   c->oracle[m],
-                                   cost->train_tokens,
-                                   cost->train_seconds,
-                                   cost->total_seconds,
-                                   cost->infer_ms };
+        double costs[PR_COST_N_CSV];
+        const double numbers[] = {
+          cell->mean,  cell->sd, cell->low, cell->high, cell->difference, cell->difference_low, cell->difference_high,
+          c->oracle[m]
+        };
 
-        append_csv_text (out, c->arms[a]);
+        pr_cost_csv_values (c, a, costs);
+        pr_csv_add_text (out, c->arms[a]);
         g_string_append_printf (out, ",%s,%u", c->metrics[m], c->n_seeds[a]);
         for (gsize i = 0; i < G_N_ELEMENTS (numbers); i++)
-          append_csv_number (out, numbers[i]);
+          pr_csv_add_number (out, numbers[i]);
+        for (gsize i = 0; i < G_N_ELEMENTS (costs); i++)
+          pr_csv_add_number (out, costs[i]);
         g_string_append_c (out, '\n');
       }
   return g_string_free (out, FALSE);
@@ -248,7 +139,6 @@ pr_comparison_csv (const PrComparison *c)
 static void
 append_markdown_row (const PrComparison *c, gsize a, GString *out)
 {
-  g_autofree char *tokens = group_digits (c->costs[a].train_tokens);
   char buffer[3][64];
 
   g_string_append_printf (out, "| %s |", c->arms[a]);
@@ -270,11 +160,7 @@ append_markdown_row (const PrComparison *c, gsize a, GString *out)
       if (!isnan (cell->mean))
         g_string_append (out, " |");
     }
-  g_string_append_printf (out, " %s | %s |", tokens,
-                          g_ascii_formatd (buffer[0], sizeof buffer[0], "%.1f", c->costs[a].train_seconds));
-  g_string_append_printf (
-      out, " %s |\n",
-      isnan (c->costs[a].infer_ms) ? "-" : g_ascii_formatd (buffer[0], sizeof buffer[0], "%.2f", c->costs[a].infer_ms));
+  g_string_append_c (out, '\n');
 }
 
 char *
@@ -284,10 +170,10 @@ pr_comparison_markdown (const PrComparison *c)
 
   for (gsize m = 0; m < c->n_metrics; m++)
     g_string_append_printf (out, " %s |", c->metrics[m]);
-  g_string_append (out, " training tokens | training s | inference ms/user |\n|---|");
+  g_string_append (out, "\n|---|");
   for (gsize m = 0; m < c->n_metrics; m++)
     g_string_append (out, "---|");
-  g_string_append (out, "---|---|---|\n");
+  g_string_append_c (out, '\n');
   for (gsize a = 0; a < c->n_arms; a++)
     append_markdown_row (c, a, out);
   g_string_append (out, "\nMean ± sd over seeds");
@@ -298,7 +184,11 @@ pr_comparison_markdown (const PrComparison *c)
   for (gsize m = 0; m < c->n_metrics; m++)
     if (!isnan (c->oracle[m]))
       g_string_append_printf (out, " Oracle %s: %.4f.", c->metrics[m], c->oracle[m]);
-  g_string_append_c (out, '\n');
+  g_string_append (out, "\n\n");
+  print_costs (c, out, pr_grid_markdown);
+  g_string_append (out,
+                   "\nTokens trained, read (forward only) and generated: mean over seeds. Inference is what answers "
+                   "users, training all else that an arm needs.\n");
   return g_string_free (out, FALSE);
 }
 

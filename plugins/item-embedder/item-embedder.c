@@ -116,6 +116,7 @@ decompose (Work *w, const Sparse *a, const char *what, gint64 dims, PrMatrix *m,
     }
   if (!svd_rows (a, &options, m->data + first, m->columns, values, error))
     return FALSE;
+  pr_run_add_cost (w->run, PR_COST_FLOPS, svd_flops (a, &options));
   for (gint64 j = 0; j < dims; j++)
     pr_run_curve (w->run, strcmp (what, "text") == 0 ? "singular_values" : "cooccurrence_values", (guint64)j,
                   values[j]);

@@ -57,6 +57,23 @@ add_item (PrLm *lm, const PrItem *item, gint64 max_tokens, Batch *batch)
   g_array_append_val (batch->offsets, end);
 }
 
+/* Of the forward pass of BATCH. */
+static void
+add_costs (PrRun *run, PrLm *lm, const Batch *batch)
+{
+  double flops = 0;
+
+  for (guint i = 1; i < batch->offsets->len; i++)
+    {
+      double n = g_array_index (batch->offsets, gint32, i) - g_array_index (batch->offsets, gint32, i - 1);
+
+      /* A token attends to itself and those before it: (n + 1) / 2 on average. */
+      flops += n * pr_lm_config_token_flops (pr_lm_config (lm), (n + 1) / 2);
+    }
+  pr_run_add_cost (run, PR_COST_INFER_TOKENS, batch->tokens->len);
+  pr_run_add_cost (run, PR_COST_FLOPS, flops);
+}
+
 PrMatrix *
 pool_items (PrLm *lm, const PrDataset *dataset, gint64 max_tokens, gint64 batch_tokens, PrRun *run, GError **error)
 {
@@ -71,7 +88,7 @@ pool_items (PrLm *lm, const PrDataset *dataset, gint64 max_tokens, gint64 batch_
       add_item (lm, pr_dataset_item (dataset, done++), limit, &batch);
       if (batch.tokens->len < batch_tokens && done < n)
         continue;
-      pr_run_add_cost (run, PR_COST_INFER_TOKENS, batch.tokens->len);
+      add_costs (run, lm, &batch);
       ok = pool_batch (lm, &batch, out, error) && pr_run_step (run, (guint64)done, (guint64)n, error);
     }
   g_array_unref (batch.tokens);

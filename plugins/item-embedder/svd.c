@@ -157,10 +157,28 @@ fix_signs (float *x, gint64 n, gint64 dims, gint64 ld)
     }
 }
 
+static gint64
+basis_width (const Sparse *a, const SvdOptions *o)
+{
+  return MIN (o->dims + o->oversample, MIN (a->rows, a->columns));
+}
+
+double
+svd_flops (const Sparse *a, const SvdOptions *o)
+{
+  double rows = (double)a->rows, columns = (double)a->columns, l = (double)basis_width (a, o);
+  double rounds = (double)o->power + 1, product = 2 * (double)a->offsets[a->rows] * l;
+  /* Column c is made orthogonal to c others twice, for two products of a column each time. */
+  double orthonormal = 4 * l * (l - 1);
+
+  return 2 * rounds * product + orthonormal * (rounds * rows + (rounds - 1) * columns) + 2 * columns * l * l
+         + 2 * rows * l * (double)o->dims;
+}
+
 gboolean
 svd_rows (const Sparse *a, const SvdOptions *o, float *ret, gint64 ld, double *ret_values, GError **error)
 {
-  gint64 l = MIN (o->dims + o->oversample, MIN (a->rows, a->columns));
+  gint64 l = basis_width (a, o);
   g_autoptr (Sparse) t = sparse_transpose (a);
   g_autofree float *y = g_new (float, a->rows *l), *z = g_new (float, a->columns *l);
   g_autofree float *gram = g_new (float, l *l);

@@ -21,6 +21,10 @@ typedef struct
 gboolean svd_rows (const Sparse *a, const SvdOptions *options, float *ret, gint64 ld, double *ret_values,
                    GError **error);
 
+/* Floating-point operations of svd_rows(): its products and orthonormalisations; without the decomposition of the small
+ * Gram matrix, whose number of sweeps depends on the values. */
+double svd_flops (const Sparse *a, const SvdOptions *options);
+
 /* Make the columns of Y [n, l] orthonormal; columns that depend on earlier ones become zero. */
 void svd_orthonormalise (float *y, gint64 n, gint64 l);
 

@@ -240,6 +240,18 @@ START_TEST (low_rank_matrices_are_found_exactly)
 }
 END_TEST
 
+START_TEST (operations_are_counted_from_shapes)
+{
+  g_autoptr (Sparse) a = make_low_rank ();
+  const SvdOptions once = { .dims = 5, .oversample = 4, .power = 0 }, more = { .dims = 5, .oversample = 4, .power = 2 };
+  /* 1,800 values and 9 columns: a product with A takes 2 x 1,800 x 9; column c of 9 takes 8 n c to stand upright. */
+  const double product = 32400, rows = 8 * ROWS * 36, columns = 8 * COLUMNS * 36;
+
+  ck_assert_double_eq (svd_flops (a, &once), 2 * product + rows + 2 * COLUMNS * 81 + 2 * ROWS * 9 * 5);
+  ck_assert_double_eq (svd_flops (a, &more) - svd_flops (a, &once), 4 * product + 2 * rows + 2 * columns);
+}
+END_TEST
+
 START_TEST (threads_and_repeats_change_no_bit)
 {
   g_autoptr (Sparse) a = make_low_rank ();
@@ -308,6 +320,7 @@ START_TEST (all_dimensions_keep_all_angles)
 
   put_dataset (dir);
   m = run_stage (&check, (const char *const[]){ "dims=4", "min_df=1", "max_share=1", NULL }, NULL);
+  ck_assert_double_gt (check.record->costs[PR_COST_FLOPS], 0);
   ck_assert_int_eq (m->rows, 4);
   ck_assert_int_eq (m->columns, 4);
   dataset = pr_dataset_load (folder, NULL);
@@ -357,11 +370,15 @@ START_TEST (a_model_is_pooled_over_tokens)
   gint32 offsets[2] = { 0 };
   float hidden[32 * 16];
   GError *error = NULL;
+  double flops;
 
   put_dataset (dir);
   g_mkdir (folder, 0700);
   ck_assert (pr_lm_save (lm, folder, &error));
   m = run_stage (&check, (const char *const[]){ "method=lm", "normalise=false", "batch_tokens=1", NULL }, "lm");
+  flops = check.record->costs[PR_COST_FLOPS];
+  ck_assert_double_ge (flops,
+                       check.record->costs[PR_COST_INFER_TOKENS] * pr_lm_config_token_flops (pr_lm_config (lm), 1));
   ck_assert_int_eq (m->columns, 16);
   pr_tokenizer_encode (pr_lm_tokenizer (lm), "comb. hair", -1, tokens);
   offsets[1] = (gint32)tokens->len;
@@ -376,6 +393,7 @@ START_TEST (a_model_is_pooled_over_tokens)
       ck_assert_double_eq (m->data[3 * 16 + j], 0);
     }
   small = run_stage (&check, (const char *const[]){ "method=lm", "normalise=false", NULL }, "lm");
+  ck_assert_double_eq (check.record->costs[PR_COST_FLOPS], flops);
   for (int i = 0; i < 4 * 16; i++)
     ck_assert_double_eq_tol (m->data[i], small->data[i], 1e-5);
   pr_check_rmdir (dir);
@@ -463,6 +481,7 @@ main (void)
   tcase_add_test (algebra, eigenvalues_of_small_and_special_matrices);
   tcase_add_test (algebra, columns_become_orthonormal);
   tcase_add_test (algebra, low_rank_matrices_are_found_exactly);
+  tcase_add_test (algebra, operations_are_counted_from_shapes);
   tcase_add_test (algebra, threads_and_repeats_change_no_bit);
   tcase_add_test (stage, all_dimensions_keep_all_angles);
   tcase_add_test (stage, purchases_can_join_in);

@@ -384,7 +384,9 @@ START_TEST (nothing_is_asked_without_words)
         empty++;
       }
   ck_assert_uint_gt (empty, 0);
-  /* A teacher answers no user: what it does is a cost of training. */
+  ck_assert_double_gt (result.record->costs[PR_COST_GENERATED_TOKENS], 0);
+  ck_assert_double_le (result.record->costs[PR_COST_GENERATED_TOKENS], 8 * (double)(32 - empty));
+  /* A teacher's answers are a price of training: nobody is recommended anything. */
   ck_assert_double_eq (result.record->costs[PR_COST_INFER_USERS], 0);
 }
 END_TEST

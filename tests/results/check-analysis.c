@@ -2,6 +2,8 @@
 
 #include "results-check.h"
 
+#include "results/comparison.h"
+
 /* The Python that has h5py and pandas, or NULL. */
 static const char *
 find_python (void)
@@ -21,11 +23,24 @@ find_python (void)
   return NULL;
 }
 
+/* TEXT (consumed) in a file of DIR; its path. */
+static char *
+put (const char *dir, const char *name, char *text)
+{
+  char *path = g_build_filename (dir, name, NULL);
+
+  ck_assert (g_file_set_contents (path, text, -1, NULL));
+  g_free (text);
+  return path;
+}
+
 START_TEST (python_reads_what_was_written)
 {
   const char *python = find_python (), *source = g_getenv ("PR_SOURCE_DIR");
   g_autofree char *dir = NULL, *merged = NULL, *a = NULL, *b = NULL, *c = NULL, *script = NULL, *out = NULL,
                   *err = NULL;
+  g_autofree char *csv = NULL, *stages = NULL;
+  g_autoptr (PrComparison) comparison = NULL;
   g_autoptr (GError) error = NULL;
   float hits[300];
   int status;
@@ -47,8 +62,12 @@ START_TEST (python_reads_what_was_written)
     hits[i] = 1;
   c = made_run_write (dir, "pause", 1, hits, 300);
   ck_assert (pr_results_merge ((const char *const[]){ a, b, c }, 3, "tiny", "hit_10", "base", merged, &error));
-  ck_assert (g_spawn_sync (NULL, (char *[]){ (char *)python, script, merged, c, NULL }, NULL, G_SPAWN_SEARCH_PATH, NULL,
-                           NULL, &out, &err, &status, &error));
+  comparison = pr_comparison_new (merged, NULL, NULL, &error);
+  ck_assert_no_error (error);
+  csv = put (dir, "arms.csv", pr_comparison_csv (comparison));
+  stages = put (dir, "stages.csv", pr_comparison_costs_csv (comparison));
+  ck_assert (g_spawn_sync (NULL, (char *[]){ (char *)python, script, merged, c, csv, stages, NULL }, NULL,
+                           G_SPAWN_SEARCH_PATH, NULL, NULL, &out, &err, &status, &error));
   ck_assert_msg (g_spawn_check_wait_status (status, NULL), "%s%s", out, err);
   g_print ("%s", out);
   pr_check_rmdir (dir);

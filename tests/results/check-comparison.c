@@ -211,10 +211,6 @@ START_TEST (cells_are_as_computed_by_hand)
   ck_assert_double_lt (pause->low, pause->mean);
   ck_assert_double_gt (pause->low, pause->mean - 3 * sqrt (0.33 * 0.67 / 299));
   ck_assert_double_eq (c->oracle[0], 0.75);
-  ck_assert_double_eq (c->costs[0].train_tokens, 1200);
-  ck_assert_double_eq (c->costs[0].train_seconds, 2);
-  ck_assert_double_eq (c->costs[0].total_seconds, 3);
-  ck_assert_double_eq (c->costs[0].infer_ms, 5);
   pr_check_rmdir (dir);
 }
 END_TEST
@@ -305,7 +301,7 @@ START_TEST (tables_show_what_there_is)
   ck_assert_ptr_nonnull (strstr (text, "+100.00 %"));
   ck_assert_ptr_nonnull (strstr (text, "0.3344"));
   ck_assert_ptr_nonnull (strstr (text, "(oracle)"));
-  ck_assert_ptr_nonnull (strstr (text, "1,200"));
+  ck_assert_ptr_nonnull (strstr (text, "training cost"));
   ck_assert_ptr_nonnull (strstr (text, "arm 'pause' has 1 of 2 seeds"));
   csv = pr_comparison_csv (c);
   lines = g_strsplit (csv, "\n", -1);
@@ -314,12 +310,12 @@ START_TEST (tables_show_what_there_is)
     {
       g_auto (GStrv) fields = g_strsplit (lines[i], ",", -1);
 
-      ck_assert_uint_eq (g_strv_length (fields), 15);
+      ck_assert_uint_eq (g_strv_length (fields), 25);
     }
-  ck_assert_ptr_nonnull (strstr (csv, "\"pause\",coverage_10,1,0.5,,,,0,,,,1200,2,3,5\n"));
+  ck_assert_ptr_nonnull (strstr (csv, "\"pause\",coverage_10,1,0.5,,,,0,,,,1200,0,0,0,0,,2,3,4096,0,0,0,5,1\n"));
   markdown = pr_comparison_markdown (c);
-  ck_assert_ptr_nonnull (strstr (markdown, "| arm | hit_10 | coverage_10 | training tokens"));
-  ck_assert_ptr_nonnull (strstr (markdown, "| base | 0.1672 ± 0.0473 | 0.5000 ± 0.0000 | 1,200 | 2.0 | 5.00 |"));
+  ck_assert_ptr_nonnull (strstr (markdown, "| arm | hit_10 | coverage_10 |\n|---|---|---|\n"));
+  ck_assert_ptr_nonnull (strstr (markdown, "| base | 0.1672 ± 0.0473 | 0.5000 ± 0.0000 |\n"));
   pr_check_rmdir (dir);
 }
 END_TEST

@@ -1,6 +1,8 @@
-"""Called by check-analysis with a results.h5 and the file of one run: assertions on what the module makes of them."""
+"""Called by check-analysis with a results.h5, the file of one run, and the tables of arms and of stages that the program makes
+of the former: assertions on what the module makes of them."""
 import os
 import sys
+from csv import DictReader
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.environ["PR_SOURCE_DIR"], "analysis"))
@@ -9,7 +11,7 @@ import h5py
 import numpy as np
 import pauserec_results
 
-merged, run = sys.argv[1:]
+merged, run, csv, stage_csv = sys.argv[1:]
 results = pauserec_results.load(merged)
 assert results.experiment == "tiny" and results.metric == "hit_10" and results.baseline == "base"
 assert results.manifest.startswith("[experiment]")
@@ -30,9 +32,28 @@ assert list(frame.index) == ["base", "pause"]
 assert abs(frame.difference["pause"] - 1) < 1e-6 and frame.difference["base"] == 0
 assert frame.difference_low["pause"] < 1 < frame.difference_high["pause"]
 assert np.isnan(frame.sd["pause"]) and abs(frame.sd["base"] - np.sqrt(200) / 299) < 1e-6
+# The same numbers as the program's, to the digits that it prints.
 costs = pauserec_results.arm_costs(results)
-assert costs.train_tokens["base"] == 1200 and costs.train_seconds["pause"] == 2 and costs.total_seconds["base"] == 3
-assert costs.infer_ms_per_user["base"] == 5
+with open(csv, newline="") as file:
+    rows = {row["arm"]: row for row in DictReader(file) if row["metric"] == "hit_10"}
+names = [name for name in costs if name != "seeds"]
+assert list(rows) == list(costs.index) == ["base", "pause"] and set(names) <= set(rows["base"]) and len(names) == 14
+for arm, row in rows.items():
+    assert int(row["seeds"]) == costs.seeds[arm]
+    for name in names:
+        if row[name] == "":
+            assert np.isnan(costs[name][arm]), name
+        else:
+            assert np.isclose(costs[name][arm], float(row[name]), rtol=1e-9, atol=0), name
+assert costs.training_tokens["base"] == 1200 and costs.training_wall_seconds["pause"] == 2
+assert costs.user_ms["base"] == 5 and costs.user_ms_ratio["pause"] == 1 and np.isnan(costs.user_ms_ratio["base"])
+stages = pauserec_results.stage_costs(results)
+with open(stage_csv, newline="") as file:
+    rows = list(DictReader(file))
+assert [(row["arm"], row["stage"]) for row in rows] == list(stages.index)
+for row, (_, stage) in zip(rows, stages.iterrows()):
+    assert row["part"] == stage.part and set(stages) <= set(row)
+    assert all(np.isclose(float(row[name]), stage[name], rtol=1e-9, atol=0) for name in stages if name != "part")
 
 one = pauserec_results.load(run)
 assert list(one.runs.arm) == ["pause"] and len(one.per_user) == 300 and len(one.metrics) == 3

@@ -3,6 +3,7 @@
 
 #include "pr-check.h"
 
+#include "results/h5.h"
 #include "results/results.h"
 #include "runtime/experiment-run.h"
 #include "runtime/folder.h"
@@ -170,6 +171,55 @@ START_TEST (the_second_time_there_is_nothing_to_do)
   after = digests ("a");
   ck_assert_str_eq (before, after);
   check_clean ("a");
+  pr_experiment_summary_clear (&summary);
+}
+END_TEST
+
+/* Measured costs of all stages of all runs: wall and CPU seconds, peak memory; RET_N rows each. */
+static double *
+measured (const char *results, gint64 *ret_n)
+{
+  static const char *const names[] = { "wall_seconds", "cpu_seconds", "peak_rss_bytes" };
+  g_autoptr (GError) error = NULL;
+  g_autoptr (PrH5) h5 = pr_h5_open (results, &error);
+  double *all = NULL;
+
+  ck_assert_no_error (error);
+  for (gsize i = 0; i < G_N_ELEMENTS (names); i++)
+    {
+      g_autofree double *column = pr_h5_read_column (h5, "/cost", names[i], PR_H5_F64, ret_n, &error);
+
+      ck_assert_no_error (error);
+      if (all == NULL)
+        all = g_new (double, *ret_n * 3);
+      memcpy (all + (gsize)*ret_n * i, column, sizeof (double) * (gsize)*ret_n);
+    }
+  return all;
+}
+
+START_TEST (stages_of_the_store_cost_what_they_cost_then)
+{
+  PrExperimentSummary summary = { 0 };
+  g_autofree char *out = g_build_filename (dir, "a-out", NULL);
+  g_autofree double *before = NULL, *after = NULL;
+  gint64 n, again;
+
+  must_run ("a", &summary);
+  before = measured (summary.results, &n);
+  ck_assert_int_eq (n, 8); /* 2 arms x 2 seeds x 2 stages */
+  /* Stage seed ran once: it comes from the store in three runs and costs the same in all of them. */
+  for (gint64 m = 0; m < 3; m++)
+    for (gint64 r = 0; r < n; r += 2)
+      {
+        ck_assert_double_gt (before[m * n + r], m == 1 ? -1 : 0); /* CPU time may be below the clock's step */
+        ck_assert_double_eq (before[m * n + r], before[m * n]);
+      }
+  pr_check_rmdir (out);
+  must_run ("a", &summary);
+  ck_assert_uint_eq (summary.n_cached, 5);
+  after = measured (summary.results, &again);
+  ck_assert_int_eq (again, n);
+  ck_assert_mem_eq (before, after, sizeof (double) * 3 * (gsize)n);
   pr_experiment_summary_clear (&summary);
 }
 END_TEST
@@ -405,6 +455,7 @@ main (void)
   tcase_add_checked_fixture (tc, setup, teardown);
   tcase_set_timeout (tc, 120);
   tcase_add_test (tc, the_second_time_there_is_nothing_to_do);
+  tcase_add_test (tc, stages_of_the_store_cost_what_they_cost_then);
   tcase_add_test (tc, killed_at_any_event_it_ends_the_same);
   tcase_add_test (tc, killed_in_a_stage_it_goes_on_from_the_checkpoint);
   tcase_add_test (tc, cancelled_it_says_so_and_goes_on_later);
