@@ -125,7 +125,7 @@ accept_thought (Answer *a, const gint32 *thought, gsize *n, gboolean stopped)
   a->stats->unclosed += !stopped && !foreign;
   a->stats->foreign += foreign;
   a->stats->empty += *n == 0 && stopped;
-  *n = sound;
+  *n = MIN (sound, (gsize)a->think->thought_tokens); /* the last token was drawn for </think> alone */
   return (stopped && !foreign) || a->think->malformed == PR_MALFORMED_CLOSE;
 }
 
