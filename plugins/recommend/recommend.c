@@ -91,12 +91,12 @@ recommend_validate (const void *params_, GError **error)
 static void
 plan_thoughts (const Params *p, const PrLmConfig *config, guint64 *bytes, double *rows)
 {
-  const PrGenerateParams params = { .samples = p->think.thoughts,
-                                    .max_tokens = p->think.thought_tokens,
-                                    .top_p = 1,
-                                    .rows_at_once = 2 * p->users_at_once };
+  const PrGenerateParams generate = { .samples = p->think.thoughts,
+                                      .max_tokens = p->think.thought_tokens,
+                                      .top_p = 1,
+                                      .rows_at_once = 2 * p->users_at_once };
 
-  *bytes = MAX (*bytes, pr_generate_bytes (config, &params, PROMPT_GUESS, pr_threads_get ()));
+  *bytes = MAX (*bytes, pr_generate_bytes (config, &generate, PROMPT_GUESS, pr_threads_get ()));
   *rows = (1 + (double)p->think.thoughts) * *rows + (double)(p->think.thoughts * p->think.thought_tokens) / 2;
 }
 

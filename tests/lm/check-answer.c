@@ -35,7 +35,7 @@ ask_some (World *w, const Settings *s, gsize from, gsize n, const guint64 *ids, 
     offsets[u] = INTS (w->offsets)[from + u] - start;
   memset (ret, 0, sizeof *ret);
   ck_assert_msg (pr_answer (w->lm, w->prompter, w->trie, &s->beam, &s->think, s->seed, INTS (w->tokens) + start,
-                            offsets, n, ids, s->keep, ret->leaves, ret->scores, &ret->stats, &error),
+                            offsets, n, ids, s->keep, ret->leaves, ret->scores, &ret->stats, NULL, &error),
                  "%s", error ? error->message : "");
 }
 
@@ -487,7 +487,7 @@ START_TEST (room_is_checked)
   ck_assert_int_eq (a.stats.unclosed + a.stats.foreign, USERS);
   s.think.thought_tokens++;
   ck_assert (!pr_answer (w.lm, w.prompter, w.trie, &s.beam, &s.think, 0, INTS (w.tokens), INTS (w.offsets), USERS, NULL,
-                         1, &leaf, &score, &a.stats, &error));
+                         1, &leaf, &score, &a.stats, NULL, &error));
   part = g_strdup_printf ("prompt %d has %d tokens", who, longest);
   ck_assert_pr_error (error, PR_ERROR_MANIFEST, part);
   ck_assert_int_eq (leaf, 12345);
@@ -514,7 +514,7 @@ START_TEST (costs_add_up)
   ask (&w, &s, &once);
   stats = once.stats;
   ck_assert (pr_answer (w.lm, w.prompter, w.trie, &s.beam, &s.think, s.seed, INTS (w.tokens), INTS (w.offsets), USERS,
-                        NULL, s.keep, once.leaves, once.scores, &stats, NULL));
+                        NULL, s.keep, once.leaves, once.scores, &stats, NULL, NULL));
   ck_assert_int_eq (stats.thoughts, 2 * once.stats.thoughts);
   ck_assert_int_eq (stats.thought_tokens, 2 * once.stats.thought_tokens);
   ck_assert_int_eq (stats.search.generated_tokens, 2 * once.stats.search.generated_tokens);
