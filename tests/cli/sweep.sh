@@ -56,11 +56,11 @@ begin () {
 }
 wait_for () {
   while kill -0 $victim 2> /dev/null && ! compgen -G "$tmp/$1/$2" > /dev/null; do :; done
-  kill -0 $victim 2> /dev/null || fail "the run ended before it made $2"
+  kill -0 $victim 2> /dev/null || { fail "the run ended before it made $2"; return 1; }
 }
 # kill_at NAME PATTERN: kill -9 there; no results may have come of it.
 kill_at () {
-  wait_for "$1" "$2"
+  wait_for "$1" "$2" || return
   kill -9 $victim
   wait $victim 2> /dev/null
   test ! -e "$tmp/$1/out/results.h5" || fail "$1: killed at $2, but there are results"
