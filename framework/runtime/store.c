@@ -93,6 +93,9 @@ check_mark (const PrStore *store, gboolean *ret_marked, GError **error)
       for (char **name = names; *name != NULL; name++)
         if (!g_str_has_prefix (*name, "." MARK) && strcmp (*name, MARK) != 0)
           {
+            /* Another process may have marked and filled it since: the mark comes before everything else. */
+            if (g_file_test (mark, G_FILE_TEST_EXISTS))
+              return check_mark (store, ret_marked, error);
             g_set_error (error, PR_ERROR, PR_ERROR_MANIFEST,
                          "folder '%s' is no store and not empty; name another with --store", store->dir);
             return FALSE;
