@@ -10,6 +10,7 @@
 #include <pauserec/rng.h>
 
 #include <math.h>
+#include <string.h>
 
 #define ITEMS 14
 #define USERS 9
@@ -143,6 +144,82 @@ world_clear (World *w)
   pr_trie_free (w->trie);
   g_array_unref (w->tokens);
   g_array_unref (w->offsets);
+}
+
+/* Scores of order 10 in single precision, pooled in another order. */
+#define TOLERANCE 1e-5
+#define MOST_BEAMS 4
+#define MOST_THOUGHTS 5
+#define MOST_KEEP (MOST_BEAMS * MOST_THOUGHTS)
+
+typedef struct
+{
+  PrBeamParams beam;
+  PrThinkParams think;
+  gint64 keep;
+  guint64 seed;
+} Settings;
+
+typedef struct
+{
+  gint32 leaves[USERS * MOST_KEEP];
+  float scores[USERS * MOST_KEEP];
+  PrAnswerStats stats;
+} Answers;
+
+static inline void
+ask_some (World *w, const Settings *s, gsize from, gsize n, const guint64 *ids, Answers *ret)
+{
+  gint32 offsets[USERS + 1], start = INTS (w->offsets)[from];
+  g_autoptr (GError) error = NULL;
+
+  for (gsize u = 0; u <= n; u++)
+    offsets[u] = INTS (w->offsets)[from + u] - start;
+  memset (ret, 0, sizeof *ret);
+  ck_assert_msg (pr_answer (w->lm, w->prompter, w->trie, &s->beam, &s->think, s->seed, INTS (w->tokens) + start,
+                            offsets, n, ids, s->keep, ret->leaves, ret->scores, &ret->stats, NULL, &error),
+                 "%s", error ? error->message : "");
+}
+
+static inline void
+ask (World *w, const Settings *s, Answers *ret)
+{
+  ask_some (w, s, 0, USERS, NULL, ret);
+}
+
+/* A model that can be computed on paper ------------------------------------ */
+
+/* No layer does anything and rows differ in one number x > 0: the final hidden state is (4, 0, 0, ...) after any token,
+ * so that every token has logit 4 x wherever it stands. */
+static inline void
+set_logit (World *w, gint32 token, double logit)
+{
+  pr_lm_embedding_row (w->lm, token)[0] = (float)(logit / 4);
+}
+
+#define WORD_LOGIT 4.0
+#define CODE_LOGIT 1.0 /* and that of everything else */
+#define N_WORDS 4
+
+/* Words 0 .. 3 are equally likely, </think> has probability CLOSE, code 1 of each level 3 times that of another. */
+static inline void
+make_plain (World *w, double close)
+{
+  PrLm *lm = w->lm;
+
+  lm->config.rms_eps = 1e-12;
+  memset (lm->weights, 0, (gsize)lm->layout->size * sizeof (float));
+  for (gsize t = 0; t < lm->layout->n_tensors; t++)
+    if (lm->layout->tensors[t].columns == 0)
+      for (gint64 i = 0; i < lm->layout->tensors[t].rows; i++)
+        lm->weights[lm->layout->tensors[t].offset + i] = 1;
+  for (gint32 v = 0; v < lm->config.vocab; v++)
+    set_logit (w, v, CODE_LOGIT);
+  for (gint32 v = 0; v < N_WORDS; v++)
+    set_logit (w, v, WORD_LOGIT);
+  set_logit (w, END_THINK, WORD_LOGIT + log (N_WORDS * close / (1 - close)));
+  for (gint32 level = 0; level < LEVELS; level++)
+    set_logit (w, pr_prompter_sid_token (w->prompter, level, 1), CODE_LOGIT + log (3));
 }
 
 #endif

@@ -4,47 +4,6 @@
 
 #include <pauserec/threads.h>
 
-/* Scores of order 10 in single precision, pooled in another order. */
-#define TOLERANCE 1e-5
-#define MOST_BEAMS 4
-#define MOST_THOUGHTS 5
-#define MOST_KEEP (MOST_BEAMS * MOST_THOUGHTS)
-
-typedef struct
-{
-  PrBeamParams beam;
-  PrThinkParams think;
-  gint64 keep;
-  guint64 seed;
-} Settings;
-
-typedef struct
-{
-  gint32 leaves[USERS * MOST_KEEP];
-  float scores[USERS * MOST_KEEP];
-  PrAnswerStats stats;
-} Answers;
-
-static void
-ask_some (World *w, const Settings *s, gsize from, gsize n, const guint64 *ids, Answers *ret)
-{
-  gint32 offsets[USERS + 1], start = INTS (w->offsets)[from];
-  g_autoptr (GError) error = NULL;
-
-  for (gsize u = 0; u <= n; u++)
-    offsets[u] = INTS (w->offsets)[from + u] - start;
-  memset (ret, 0, sizeof *ret);
-  ck_assert_msg (pr_answer (w->lm, w->prompter, w->trie, &s->beam, &s->think, s->seed, INTS (w->tokens) + start,
-                            offsets, n, ids, s->keep, ret->leaves, ret->scores, &ret->stats, NULL, &error),
-                 "%s", error ? error->message : "");
-}
-
-static void
-ask (World *w, const Settings *s, Answers *ret)
-{
-  ask_some (w, s, 0, USERS, NULL, ret);
-}
-
 /* By hand ----------------------------------------------------------------- */
 
 static void
@@ -249,133 +208,6 @@ START_TEST (words_are_as_by_hand)
 }
 END_TEST
 
-/* A model that can be computed on paper ------------------------------------ */
-
-/* No layer does anything and rows differ in one number x > 0: the final hidden state is (4, 0, 0, ...) after any token,
- * so that every token has logit 4 x wherever it stands. */
-static void
-set_logit (World *w, gint32 token, double logit)
-{
-  pr_lm_embedding_row (w->lm, token)[0] = (float)(logit / 4);
-}
-
-#define WORD_LOGIT 4.0
-#define CODE_LOGIT 1.0 /* and that of everything else */
-#define N_WORDS 4
-
-/* Words 0 .. 3 are equally likely, </think> has probability CLOSE, code 1 of each level 3 times that of another. */
-static void
-make_plain (World *w, double close)
-{
-  PrLm *lm = w->lm;
-
-  lm->config.rms_eps = 1e-12;
-  memset (lm->weights, 0, (gsize)lm->layout->size * sizeof (float));
-  for (gsize t = 0; t < lm->layout->n_tensors; t++)
-    if (lm->layout->tensors[t].columns == 0)
-      for (gint64 i = 0; i < lm->layout->tensors[t].rows; i++)
-        lm->weights[lm->layout->tensors[t].offset + i] = 1;
-  for (gint32 v = 0; v < lm->config.vocab; v++)
-    set_logit (w, v, CODE_LOGIT);
-  for (gint32 v = 0; v < N_WORDS; v++)
-    set_logit (w, v, WORD_LOGIT);
-  set_logit (w, END_THINK, WORD_LOGIT + log (N_WORDS * close / (1 - close)));
-  for (gint32 level = 0; level < LEVELS; level++)
-    set_logit (w, pr_prompter_sid_token (w->prompter, level, 1), CODE_LOGIT + log (3));
-}
-
-/* Items (1, 0), (1, 1), (0, 0) .. (0, 3): the best is (1, 1) with 3/4 x 3/4, then (1, 0) with 3/4 x 1/4. */
-static void
-set_tuples (World *w)
-{
-  static const gint32 tuples[] = { 1, 0, 1, 1, 0, 0, 0, 1, 0, 2, 0, 3 };
-
-  for (gint32 i = 0; i < ITEMS * LEVELS; i++)
-    w->sids->codes[i] = tuples[i % (gint32)G_N_ELEMENTS (tuples)];
-  pr_trie_free (w->trie);
-  w->trie = pr_trie_new (w->sids, w->prompter);
-  ck_assert_int_eq (pr_trie_n_leaves (w->trie), 6);
-}
-
-/* Thoughts of one token at most, closed with probability 1/2 each time; top_k keeps everything but words and
- * </think> out.  Of a user's T thoughts m are sound: the mean is log (m / T p), the max is log p. */
-START_TEST (pools_are_as_on_paper)
-{
-  static const double p[] = { 9. / 16, 3. / 16 };
-  Settings s = { .beam = { 2, PR_NORMALISE_TRIE, 2 },
-                 .think = { .thoughts = 4, .thought_tokens = 1, .temperature = 1, .top_k = N_WORDS + 1, .top_p = 1 },
-                 .keep = 2,
-                 .seed = 5 };
-  gint64 sound = 0;
-  World w;
-  Answers mean, max, closed;
-
-  world_init (&w, 1, PR_THINKING_COT);
-  make_plain (&w, .5);
-  set_tuples (&w);
-  s.think.pool = PR_POOL_MEAN;
-  ask (&w, &s, &mean);
-  s.think.pool = PR_POOL_MAX;
-  ask (&w, &s, &max);
-  s.think.pool = PR_POOL_MEAN;
-  s.think.malformed = PR_MALFORMED_CLOSE;
-  ask (&w, &s, &closed);
-  for (gint64 u = 0; u < USERS; u++)
-    {
-      double m = exp ((double)mean.scores[u * 2]) / p[0] * 4;
-
-      sound += (gint64)round (m);
-      ck_assert_double_eq_tol (m, round (m), 1e-4);
-      for (gint64 k = 0; k < 2; k++)
-        {
-          ck_assert_int_eq (closed.leaves[u * 2 + k], k == 0 ? 5 : 4);
-          ck_assert_double_eq_tol ((double)closed.scores[u * 2 + k], log (p[k]), TOLERANCE);
-          if (m < .5)
-            {
-              ck_assert_int_eq (mean.leaves[u * 2 + k], -1);
-              continue;
-            }
-          ck_assert_int_eq (mean.leaves[u * 2 + k], k == 0 ? 5 : 4);
-          ck_assert_double_eq_tol ((double)mean.scores[u * 2 + k], log (round (m) / 4 * p[k]), TOLERANCE);
-          ck_assert_double_eq_tol ((double)max.scores[u * 2 + k], log (p[k]), TOLERANCE);
-        }
-    }
-  /* 3/4 of 36 thoughts end in time; five standard deviations. */
-  ck_assert_double_eq_tol ((double)sound, .75 * 36, 5 * sqrt (36 * .75 * .25));
-  ck_assert_int_eq (mean.stats.unclosed, 36 - sound);
-  ck_assert_int_eq (closed.stats.unclosed, 36 - sound);
-  ck_assert_int_eq (mean.stats.foreign, 0);
-  world_clear (&w);
-}
-END_TEST
-
-/* </think> is never among the words drawn: nobody is answered, or everybody below a cut thought. */
-START_TEST (silent_users_have_no_items)
-{
-  Settings s = { .beam = { 2, PR_NORMALISE_TRIE, 2 },
-                 .think = { .thoughts = _i, .thought_tokens = 7, .top_k = N_WORDS, .top_p = 1 } };
-  World w;
-  Answers a;
-
-  s.keep = 2;
-  s.think.temperature = _i > 1;
-  world_init (&w, 2, PR_THINKING_COT);
-  make_plain (&w, .01);
-  ask (&w, &s, &a);
-  ck_assert_int_eq (a.stats.silent_users, USERS);
-  ck_assert_int_eq (a.stats.search.prompt_tokens, 0);
-  for (gint64 i = 0; i < USERS * 2; i++)
-    ck_assert (a.leaves[i] == -1 && isinf (a.scores[i]));
-  s.think.malformed = PR_MALFORMED_CLOSE;
-  ask (&w, &s, &a);
-  ck_assert_int_eq (a.stats.silent_users, 0);
-  ck_assert_int_eq (a.stats.unclosed + a.stats.foreign, USERS * _i);
-  for (gint64 i = 0; i < USERS * 2; i++)
-    ck_assert_int_ge (a.leaves[i], 0);
-  world_clear (&w);
-}
-END_TEST
-
 /* Other modes ------------------------------------------------------------- */
 
 /* Silent modes are the plain search, and a latent bridge is the search with one branch a user. */
@@ -562,8 +394,6 @@ main (void)
 
   tcase_set_timeout (tc, 120);
   tcase_add_loop_test (tc, words_are_as_by_hand, 0, 2);
-  tcase_add_test (tc, pools_are_as_on_paper);
-  tcase_add_loop_test (tc, silent_users_have_no_items, 1, 3);
   for (int thinking = PR_THINKING_NONE; thinking <= PR_THINKING_LATENT; thinking++)
     {
       if (thinking != PR_THINKING_COT)
