@@ -5,6 +5,8 @@
 #include "engines/sweep.h"
 #include "runtime/gc.h"
 
+#include <errno.h>
+#include <glib/gstdio.h>
 #include <pauserec/error.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,6 +23,22 @@ static const struct
   [PR_GC_LOCK] = { "lock", "locks" },
 };
 
+/* TRUE if there is certainly no plan in DIR: what cannot be looked at may be there. */
+static gboolean
+is_gone (const char *dir, GError **error)
+{
+  g_autofree char *path = g_build_filename (dir, "plan.json", NULL);
+  GStatBuf info;
+
+  if (g_stat (path, &info) == 0)
+    g_set_error (error, PR_ERROR, PR_ERROR_IO, "cannot read '%s'", path);
+  else if (errno != ENOENT && errno != ENOTDIR)
+    pr_error_set_errno (error, errno, "cannot look at", path);
+  else
+    return TRUE;
+  return FALSE;
+}
+
 /* A PrGcKeysFunc. */
 static gboolean
 plan_keys (const char *dir, GHashTable *keys, gboolean *ret_gone, GError **error)
@@ -28,14 +46,13 @@ plan_keys (const char *dir, GHashTable *keys, gboolean *ret_gone, GError **error
   g_autoptr (GError) fault = NULL;
   g_autoptr (PrSweepPlan) plan = pr_sweep_plan_load (dir, &fault);
 
+  *ret_gone = plan == NULL && fault == NULL && is_gone (dir, &fault);
   if (fault != NULL)
     {
-      g_set_error (error, fault->domain, fault->code,
-                   "%s; nobody knows which entries this sweep needs: plan it again, or remove its folder",
+      g_set_error (error, fault->domain, fault->code, "%s; as long as nobody knows what that sweep needs, nothing goes",
                    fault->message);
       return FALSE;
     }
-  *ret_gone = plan == NULL;
   for (guint i = 0; plan != NULL && i < plan->nodes->len; i++)
     g_hash_table_add (keys, g_strdup (((const PrPlannedNode *)plan->nodes->pdata[i])->key));
   return TRUE;
@@ -71,24 +88,36 @@ total_text (const PrGc *gc)
   return g_string_free (g_steal_pointer (&text), FALSE);
 }
 
+/* References are told with the sweeps, and locks are only counted. */
+static gboolean
+has_line (const PrGcItem *item)
+{
+  return item->kind != PR_GC_REF && item->kind != PR_GC_LOCK;
+}
+
 static void
 print_items (const PrGc *gc)
 {
   gsize width = strlen ("stage");
+  guint n = 0;
 
   for (guint i = 0; i < gc->items->len; i++)
     {
       const PrGcItem *item = gc->items->pdata[i];
 
+      n += has_line (item);
       width = MAX (width, item->stage != NULL ? strlen (item->stage) : 0);
     }
+  if (n == 0)
+    return;
+  printf ("no sweep's plan needs, as it is now:\n");
   printf ("  %-10s  %-*s  %-10s  %10s\n", "what", (int)width, "stage", "key", "size");
   for (guint i = 0; i < gc->items->len; i++)
     {
       const PrGcItem *item = gc->items->pdata[i];
       g_autofree char *size = size_text (item->bytes);
 
-      if (item->kind != PR_GC_LOCK && item->kind != PR_GC_REF)
+      if (has_line (item))
         printf ("  %-10s  %-*s  %-10.10s  %10s\n", names[item->kind].one, (int)width,
                 item->stage != NULL ? item->stage : "-", item->key != NULL ? item->key : "-", size);
     }
@@ -139,7 +168,7 @@ collect (const PrGc *gc, gboolean remove, GError **error)
       printf ("\nnothing is there that no sweep needs\n");
       return TRUE;
     }
-  printf ("\nno sweep's plan needs, as it is now:\n");
+  printf ("\n");
   print_items (gc);
   if (remove && !pr_gc_remove (gc, error))
     return FALSE;

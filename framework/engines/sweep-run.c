@@ -3,6 +3,7 @@
 #include "engines/sweep-run.h"
 
 #include "engines/failure.h"
+#include "engines/sweep-private.h"
 #include "results/results.h"
 #include "runtime/refs.h"
 
@@ -48,7 +49,7 @@ settle_plan (const PrSweepCall *call, PrStore *store, GError **error)
     return NULL;
   difference = was != NULL ? pr_sweep_plan_difference (was, is) : NULL;
   if (was != NULL && difference == NULL)
-    return g_steal_pointer (&was);
+    return pr_sweep_make_folders (call->out_dir, error) ? g_steal_pointer (&was) : NULL;
   if (was != NULL && was->frozen)
     {
       g_set_error (error, PR_ERROR, PR_ERROR_MANIFEST,

@@ -76,7 +76,7 @@ static const PrStage seed_stage = {
 
 typedef struct
 {
-  int64_t steps, kill_at, signal_at, signals;
+  int64_t steps, kill_at, signal_at, signals, hold_at;
   bool fail;
 } WalkParams;
 
@@ -87,6 +87,8 @@ static const PrParamSpec walk_params[] = {
   PR_PARAM_INT_NOT_IN_KEY_AT (WalkParams, "signal_at", signal_at, -1, 1000000, -1,
                               "Send SIGINT to the parent before this step, and wait."),
   PR_PARAM_INT_NOT_IN_KEY_AT (WalkParams, "signals", signals, 1, 2, 1, "How many of them."),
+  PR_PARAM_INT_NOT_IN_KEY_AT (WalkParams, "hold_at", hold_at, -1, 1000000, -1,
+                              "Walk on the spot before this step while the file $PR_TEST_HOLD exists."),
   PR_PARAM_BOOL (WalkParams, fail, false, "Fail."),
 };
 
@@ -144,6 +146,24 @@ interrupt (const WalkParams *p, PrRun *run, guint64 step, GError **error)
   return FALSE;
 }
 
+/* Tell that we are here, and stay until the test lets us go. */
+static gboolean
+hold (const WalkParams *p, PrRun *run, guint64 step, GError **error)
+{
+  const char *path = g_getenv ("PR_TEST_HOLD");
+
+  if (p->hold_at < 0 || step != (guint64)p->hold_at || path == NULL)
+    return TRUE;
+  tally ("hold", step);
+  while (g_file_test (path, G_FILE_TEST_EXISTS))
+    {
+      if (!pr_run_step (run, step, (guint64)p->steps, error))
+        return FALSE;
+      g_usleep (1000);
+    }
+  return TRUE;
+}
+
 static gboolean
 walk_finish (const WalkParams *p, PrRun *run, const Checkpoint *at, GError **error)
 {
@@ -178,7 +198,8 @@ walk_run (const void *params, PrRun *run, GError **error)
   while (at.done < (guint64)p->steps)
     {
       misbehave (p, at.done);
-      if (!interrupt (p, run, at.done, error) || !pr_run_step (run, at.done, (guint64)p->steps, error))
+      if (!hold (p, run, at.done, error) || !interrupt (p, run, at.done, error)
+          || !pr_run_step (run, at.done, (guint64)p->steps, error))
         return FALSE;
       at.state = at.state * 31 + pr_rng_u64 (rng, at.done, 0);
       at.done++;
