@@ -27,12 +27,12 @@ together () {
   once "$at"
 }
 together same-out sweep same-out --jobs 2
-same same-out; clean same-out
+same same-out; tidy same-out
 together same-store "$program" run m.manifest --plugin-path "$tmp/plugins" --quiet --store same-store/store --out same-store/other
-same same-store; clean same-store
+same same-store; tidy same-store
 "$digests" same-store/other/runs/*.h5 | cmp -s - <(grep '\.h5 ' reference.said) || fail "two sweeps on one store differ"
 together with-retry "$program" retry m.manifest --plugin-path "$tmp/plugins" --quiet --store with-retry/store --out with-retry/out
-same with-retry; clean with-retry
+same with-retry; tidy with-retry
 
 ## Damaged results --------------------------------------------------------------------------------------------------------
 expect 0 sweep damaged
@@ -46,7 +46,7 @@ flip () {
 damaged () {
   expect 0 sweep damaged; out_has "0 stages computed, 2 cached; 1 run done now, 3 before"
   grep -q "note: .*long-s1-.*\.h5" "$tmp/err" || fail "$1: not told: $(cat "$tmp/err")"
-  same damaged; clean damaged
+  same damaged; tidy damaged
 }
 for length in 0 100 512 600 $((size / 2)) $((size - 1)); do
   truncate -s "$length" damaged/out/runs/long-s1-*.h5
@@ -76,7 +76,7 @@ sed 's/"seed": "2"/"seed": "3"/' plan.json > damaged/out/plan.json
 cmp -s plan.json damaged/out/plan.json && fail "the plan was not changed"
 expect 4 sweep damaged; err_has "damaged/out/plan.json"; err_has "plan again"
 rm damaged/out/plan.json
-expect 0 sweep damaged; out_has "4 before"; same damaged; clean damaged
+expect 0 sweep damaged; out_has "4 before"; same damaged; tidy damaged
 
 ## A plugin that is built again in the middle -----------------------------------------------------------------------------
 mkdir plugins2
@@ -130,7 +130,7 @@ held_sweep once
 kill -INT -- -$victim
 ends 130; err_has "cancelled"
 idle once || fail "Ctrl-C left a child"
-goes_on once; clean once
+goes_on once; tidy once
 
 PR_TEST_DEAF=1 held_sweep twice
 kill -INT -- -$victim
@@ -153,7 +153,7 @@ until_true held 3
 rm hold
 ends 6; err_has "stage 'walk': its process was killed (signal 9)"; out_has "3 runs done now, 0 before, 1 failed"
 expect 0 sweep child; out_has "1 run done now, 3 before"
-same child; clean child
+same child; tidy child
 
 ## A store that cannot be written -----------------------------------------------------------------------------------------
 unprivileged () { setpriv --reuid 65534 --regid 65534 --clear-groups "$@"; }

@@ -22,7 +22,7 @@ full () {
   test "$3" = .results.h5. -o ! -e full/out/results.h5 -o -n "$(ls full/out/runs 2> /dev/null)" || fail "$*: results of nothing"
   expect 0 sweep full
   same full
-  clean full
+  tidy full
 }
 for call in "write 0" "write 30" "fsync 0" "close 0" "create 0"; do
   full $call /out/runs/. "short, seed 1: cannot"

@@ -37,15 +37,20 @@ says () {
   "$digests" "$1"/out/runs/*.h5
   "$program" compare "$1/out" --format csv | cut -d , -f 1-10
 }
-# same NAME [REFERENCE]: it says the same, and nothing lies about.
+# same NAME: it says the same as the reference.
 same () {
   says "$1" > said 2>&1
-  cmp -s said "${2:-reference}.said" || { fail "$1: other results:"; diff said "${2:-reference}.said"; }
+  cmp -s said reference.said || { fail "$1: other results:"; diff said reference.said; }
 }
+# clean NAME: nothing that was begun and given up is left; tidy: nor are temporary files, which only a kill may leave.
 clean () {
   local left
-  left=$(find "$1"/store/tmp "$1"/store/scratch "$1"/store/corrupt "$1"/out/failed -mindepth 1; find "$1" -name '.*.??????')
+  left=$(find "$1"/store/tmp "$1"/store/scratch "$1"/store/corrupt "$1"/out/failed -mindepth 1)
   test -z "$left" || fail "$1: left behind: $left"
+}
+tidy () {
+  clean "$1"
+  test -z "$(find "$1" -name '.*.??????')" || fail "$1: left behind: $(find "$1" -name '.*.??????')"
 }
 # until_true COMMAND...: wait for what must come.
 until_true () {
