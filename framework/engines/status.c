@@ -174,6 +174,7 @@ static void
 set_state (const Look *look, guint i, gboolean held, gboolean verify)
 {
   PrRunStatus *status = &look->status->runs[i];
+  g_autofree char *path = NULL;
   const PrFailure *failure;
 
   if (is_done (look, i, verify))
@@ -193,6 +194,8 @@ set_state (const Look *look, guint i, gboolean held, gboolean verify)
     }
   if (held)
     g_clear_pointer (&status->text, g_free);
+  path = pr_sweep_progress_path (look->out_dir, run_at (look, i));
+  pr_progress_tail_read (&look->tails[i], path);
   status->begun = !held && look->tails[i].any;
   set_progress (look, i);
 }
@@ -214,10 +217,7 @@ set_states (Look *look, gboolean verify)
   look->failures = pr_failures_load (look->out_dir);
   for (guint i = 0; i < status->n_runs; i++)
     {
-      g_autofree char *path = pr_sweep_progress_path (look->out_dir, run_at (look, i));
-
       status->runs[i] = (PrRunStatus){ .n_nodes = run_at (look, i)->n_nodes, .stage_eta = -1, .eta = -1 };
-      pr_progress_tail_read (&look->tails[i], path);
       set_state (look, i, held[i], verify);
       status->counts[status->runs[i].state]++;
     }

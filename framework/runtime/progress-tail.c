@@ -2,9 +2,10 @@
 
 #include "runtime/progress-tail.h"
 
+#include "runtime/event-line.h"
+
 #include <errno.h>
 #include <fcntl.h>
-#include <jansson.h>
 #include <math.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -80,66 +81,37 @@ lines_back (Lines *lines, gsize *ret_length)
   return lines->data + begin;
 }
 
-/* What one line says. */
-typedef struct
-{
-  json_t *object; /* owns the strings */
-  PrEventKind kind;
-  const char *stage, *key, *text;
-  guint64 done, total;
-  double elapsed, eta, seconds; /* negative: not said, or nonsense */
-} Line;
-
 static double
-seconds_of (const json_t *object, const char *key)
+seconds_of (const PrReadEvent *read, const char *key)
 {
-  double value =
-      json_is_number (json_object_get (object, key)) ? json_number_value (json_object_get (object, key)) : -1;
+  const json_t *number = json_object_get (read->json, key);
+  double value = json_is_number (number) ? json_number_value (number) : -1;
 
   return isfinite (value) && value >= 0 && value <= SECONDS_MAX ? value : -1;
 }
 
-static guint64
-count_of (const json_t *object, const char *key)
+static gboolean
+line_read (const char *text, gsize length, PrReadEvent *ret_read)
 {
-  json_int_t value = json_integer_value (json_object_get (object, key));
-
-  return value > 0 ? (guint64)value : 0;
+  return length <= LINE_MAX_ && pr_event_read (text, length, ret_read);
 }
 
-static gboolean
-find_kind (const char *name, PrEventKind *ret_kind)
+static void
+tail_set (PrProgressTail *tail, const PrReadEvent *read)
 {
-  for (int kind = 0; name != NULL && kind <= PR_EVENT_NOTE; kind++)
-    if (strcmp (pr_event_name (kind), name) == 0)
-      {
-        *ret_kind = kind;
-        return TRUE;
-      }
-  return FALSE;
-}
+  const PrEvent *event = &read->event;
 
-/* FALSE if it is no line of a progress file. */
-static gboolean
-line_parse (Line *line, const char *text, gsize length)
-{
-  json_t *object = length <= LINE_MAX_ ? json_loadb (text, length, JSON_REJECT_DUPLICATES, NULL) : NULL;
-
-  *line = (Line){ .object = object };
-  if (!json_is_object (object) || !find_kind (json_string_value (json_object_get (object, "event")), &line->kind))
-    {
-      json_decref (object);
-      return FALSE;
-    }
-  line->stage = json_string_value (json_object_get (object, "stage"));
-  line->key = json_string_value (json_object_get (object, "key"));
-  line->text = json_string_value (json_object_get (object, "text"));
-  line->done = count_of (object, "done");
-  line->total = count_of (object, "total");
-  line->elapsed = seconds_of (object, "elapsed");
-  line->eta = seconds_of (object, "eta");
-  line->seconds = seconds_of (object, "seconds");
-  return TRUE;
+  tail->known = TRUE;
+  tail->kind = event->kind;
+  tail->stage = g_strdup (event->stage);
+  tail->key = g_strdup (event->key);
+  tail->text = g_strdup (event->text);
+  tail->elapsed = seconds_of (read, "elapsed");
+  if (event->kind != PR_EVENT_STAGE_STEP)
+    return;
+  tail->done = event->done;
+  tail->total = event->total;
+  tail->eta = event->done <= event->total ? seconds_of (read, "eta") : -1;
 }
 
 void
@@ -153,26 +125,10 @@ pr_progress_tail_read (PrProgressTail *tail, const char *path)
   tail->any = lines_open (&lines, path, TAIL_BYTES);
   while (!tail->known && (text = lines_back (&lines, &length)) != NULL)
     {
-      Line line;
+      g_auto (PrReadEvent) read = { 0 };
 
-      if (!line_parse (&line, text, length))
-        continue;
-      if (line.kind != PR_EVENT_NOTE)
-        {
-          tail->known = TRUE;
-          tail->kind = line.kind;
-          tail->stage = g_strdup (line.stage);
-          tail->key = g_strdup (line.key);
-          tail->text = g_strdup (line.text);
-          tail->elapsed = line.elapsed;
-        }
-      if (line.kind == PR_EVENT_STAGE_STEP)
-        {
-          tail->done = line.done;
-          tail->total = line.total;
-          tail->eta = line.done <= line.total ? line.eta : -1;
-        }
-      json_decref (line.object);
+      if (line_read (text, length, &read) && read.event.kind != PR_EVENT_NOTE)
+        tail_set (tail, &read);
     }
   g_free (lines.data);
 }
@@ -199,14 +155,12 @@ pr_progress_tail_ends (const char *path, gsize *budget, PrStageEndFunc func, gpo
   *budget -= lines.end;
   while ((text = lines_back (&lines, &length)) != NULL)
     {
-      Line line;
+      g_auto (PrReadEvent) read = { 0 };
 
       /* Most lines are steps: looking is a hundred times quicker than parsing. */
-      if (memmem (text, length, word, strlen (word)) == NULL || !line_parse (&line, text, length))
-        continue;
-      if (line.kind == PR_EVENT_STAGE_END && line.key != NULL && line.seconds >= 0)
-        func (line.key, line.seconds, ctx);
-      json_decref (line.object);
+      if (memmem (text, length, word, strlen (word)) != NULL && line_read (text, length, &read)
+          && read.event.kind == PR_EVENT_STAGE_END && read.event.key != NULL && seconds_of (&read, "seconds") >= 0)
+        func (read.event.key, read.event.seconds, ctx);
     }
   g_free (lines.data);
 }

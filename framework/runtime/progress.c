@@ -2,9 +2,10 @@
 
 #include "runtime/progress.h"
 
+#include "runtime/event-line.h"
+
 #include <errno.h>
 #include <fcntl.h>
-#include <jansson.h>
 #include <pauserec/error.h>
 #include <string.h>
 #include <unistd.h>
@@ -229,16 +230,9 @@ pr_progress_file_open (const char *path, GError **error)
   return file;
 }
 
-static void
-set_string (json_t *object, const char *key, const char *value)
-{
-  if (value != NULL)
-    json_object_set_new (object, key, json_string (value));
-}
-
 /* Readers look at the end of the file only, so no line may be long. */
 static void
-set_text (json_t *object, const char *text)
+bound_text (json_t *object, const char *text)
 {
   g_autofree char *valid = text != NULL ? g_utf8_make_valid (text, -1) : NULL;
   g_autofree char *start = valid != NULL ? g_strndup (valid, TEXT_MAX) : NULL;
@@ -248,35 +242,6 @@ set_text (json_t *object, const char *text)
     return;
   g_utf8_validate (start, -1, &end);
   json_object_set_new (object, "text", json_stringn (start, (size_t)(end - start)));
-}
-
-static json_t *
-event_json (const PrEvent *event)
-{
-  g_autoptr (GDateTime) time = g_date_time_new_now_utc ();
-  g_autofree char *stamp = g_date_time_format (time, "%Y-%m-%dT%H:%M:%SZ");
-  g_autofree char *seed = g_strdup_printf ("%" G_GUINT64_FORMAT, event->seed);
-  json_t *object = json_pack ("{s:s, s:s, s:i, s:i}", "time", stamp, "event", pr_event_name (event->kind), "run",
-                              (int)event->run, "runs", (int)event->n_runs);
-
-  set_string (object, "arm", event->arm);
-  set_string (object, "seed", seed);
-  if (event->stage != NULL && event->node > 0)
-    {
-      json_object_set_new (object, "node", json_integer (event->node));
-      json_object_set_new (object, "nodes", json_integer (event->n_nodes));
-    }
-  set_string (object, "stage", event->stage);
-  set_string (object, "key", event->key);
-  set_text (object, event->text);
-  if (event->kind == PR_EVENT_STAGE_STEP)
-    {
-      json_object_set_new (object, "done", json_integer ((json_int_t)MIN (event->done, G_MAXINT64)));
-      json_object_set_new (object, "total", json_integer ((json_int_t)MIN (event->total, G_MAXINT64)));
-    }
-  if (event->kind == PR_EVENT_STAGE_END)
-    json_object_set_new (object, "seconds", json_real (event->seconds));
-  return object;
 }
 
 /* By the monotonic clock: the other one may be set while a stage goes on. */
@@ -292,27 +257,35 @@ set_times (json_t *object, const PrEvent *event, const PrPace *pace, gint64 now)
     json_object_set_new (object, "eta", json_real (eta));
 }
 
+static char *
+file_line (PrProgressFile *file, const PrEvent *event, gint64 now)
+{
+  json_t *object = pr_event_json (event);
+  char *text, *line;
+
+  bound_text (object, event->text);
+  set_times (object, event, &file->pace, now);
+  text = json_dumps (object, JSON_COMPACT | JSON_REAL_PRECISION (9));
+  line = g_strconcat (text != NULL ? text : "{}", "\n", NULL);
+  json_decref (object);
+  free (text);
+  return line;
+}
+
 void
 pr_progress_file_event (PrProgressFile *file, const PrEvent *event)
 {
   gint64 now = g_get_monotonic_time ();
   g_autofree char *line = NULL;
-  json_t *object;
-  char *text;
 
   pr_pace_event (&file->pace, event, now);
   if (event->kind == PR_EVENT_STAGE_STEP && file->last_step != 0 && now - file->last_step < FILE_STEP_MICROSECONDS)
     return;
   if (event->kind == PR_EVENT_STAGE_STEP)
     file->last_step = now;
-  object = event_json (event);
-  set_times (object, event, &file->pace, now);
+  line = file_line (file, event, now);
   if (event->kind != PR_EVENT_STAGE_BEGIN && event->kind != PR_EVENT_STAGE_STEP && event->kind != PR_EVENT_NOTE)
     file->pace = (PrPace){ 0 };
-  text = json_dumps (object, JSON_COMPACT | JSON_REAL_PRECISION (6));
-  json_decref (object);
-  line = g_strconcat (text, "\n", NULL);
-  free (text);
   /* One write, so that lines of several writers do not mix. */
   if (write (file->fd, line, strlen (line)) < 0)
     return;

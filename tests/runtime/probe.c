@@ -84,7 +84,8 @@ static const PrParamSpec walk_params[] = {
   PR_PARAM_INT (WalkParams, steps, 1, 1000000, 12, "Steps."),
   PR_PARAM_INT_NOT_IN_KEY_AT (WalkParams, "kill_at", kill_at, -1, 1000000, -1,
                               "Die before this step; steps + 1: at the end."),
-  PR_PARAM_INT_NOT_IN_KEY_AT (WalkParams, "signal_at", signal_at, -1, 1000000, -1, "Send SIGINT before this step."),
+  PR_PARAM_INT_NOT_IN_KEY_AT (WalkParams, "signal_at", signal_at, -1, 1000000, -1,
+                              "Send SIGINT to the parent before this step, and wait."),
   PR_PARAM_INT_NOT_IN_KEY_AT (WalkParams, "signals", signals, 1, 2, 1, "How many of them."),
   PR_PARAM_BOOL (WalkParams, fail, false, "Fail."),
 };
@@ -128,9 +129,19 @@ misbehave (const WalkParams *p, guint64 step)
 {
   if (p->kill_at >= 0 && step == (guint64)p->kill_at)
     kill (getpid (), SIGKILL);
-  if (p->signal_at >= 0 && step == (guint64)p->signal_at)
-    for (int64_t i = 0; i < p->signals; i++)
-      kill (getpid (), SIGINT);
+}
+
+/* Ctrl-C, for whoever started this process; then walk on the spot until told to stop. */
+static gboolean
+interrupt (const WalkParams *p, PrRun *run, guint64 step, GError **error)
+{
+  if (p->signal_at < 0 || step != (guint64)p->signal_at)
+    return TRUE;
+  for (int64_t i = 0; i < p->signals; i++)
+    kill (getppid (), SIGINT);
+  while (pr_run_step (run, step, (guint64)p->steps, error))
+    g_usleep (1000);
+  return FALSE;
 }
 
 static gboolean
@@ -167,7 +178,7 @@ walk_run (const void *params, PrRun *run, GError **error)
   while (at.done < (guint64)p->steps)
     {
       misbehave (p, at.done);
-      if (!pr_run_step (run, at.done, (guint64)p->steps, error))
+      if (!interrupt (p, run, at.done, error) || !pr_run_step (run, at.done, (guint64)p->steps, error))
         return FALSE;
       at.state = at.state * 31 + pr_rng_u64 (rng, at.done, 0);
       at.done++;
