@@ -141,7 +141,7 @@ append_event (GString *line, const PrEvent *event, const PrPace *pace, gint64 no
       g_string_append_printf (line, "done: %s", event->text);
       return TRUE;
     case PR_EVENT_RUN_FAILED:
-      g_string_append (line, "failed");
+      g_string_append (line, event->stage != NULL ? "  failed" : "failed");
       return TRUE;
     case PR_EVENT_RUN_BEGIN:
     case PR_EVENT_STAGE_BEGIN:
