@@ -21,6 +21,7 @@ extern const PrCommand pr_command_check;
 extern const PrCommand pr_command_plan;
 extern const PrCommand pr_command_run;
 extern const PrCommand pr_command_retry;
+extern const PrCommand pr_command_status;
 extern const PrCommand pr_command_merge;
 extern const PrCommand pr_command_task;
 extern const PrCommand pr_command_compare;

@@ -15,6 +15,7 @@ static const PrCommand *const commands[] = {
   &pr_command_check,
   &pr_command_plan,
   &pr_command_run,
+  &pr_command_status,
   &pr_command_retry,
   &pr_command_merge,
   &pr_command_compare,

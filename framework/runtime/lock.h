@@ -7,6 +7,8 @@
 /* A file descriptor that holds the lock on PATH (created if absent, never removed), or -1: with an error, or without
  * one if somebody else has it. */
 int pr_lock_try (const char *path, GError **error);
+/* Has somebody, who may be this process, the lock on PATH?  Takes nothing and makes nothing. */
+gboolean pr_lock_held (const char *path);
 /* Wait for it: emits STAGE_WAIT once; CANCELLED if the user wants out meanwhile. */
 int pr_lock_wait (const char *path, const PrWatch *watch, GError **error);
 void pr_lock_release (int fd);
