@@ -178,7 +178,7 @@ static gboolean
 wait_for_others (const WalkParams *p, PrRun *run, guint64 step, GError **error)
 {
   while ((p->wait_for[0] != '\0' && step == (guint64)p->wait_at && !g_file_test (p->wait_for, G_FILE_TEST_EXISTS))
-         || (step == 0 && count_walks () < p->meet))
+         || (step == 0 && p->meet > 0 && count_walks () < p->meet))
     {
       if (!pr_run_step (run, step, (guint64)p->steps, error))
         return FALSE;
