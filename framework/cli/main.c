@@ -16,6 +16,7 @@ static const PrCommand *const commands[] = {
   &pr_command_plan,
   &pr_command_run,
   &pr_command_compare,
+  &pr_command_report,
   &pr_command_bench,
 };
 
