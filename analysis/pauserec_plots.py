@@ -40,6 +40,8 @@ def setup():
             "legend.fontsize": 8,
         }
     )
+    if "text.parse_math" in plt.rcParams:  # what people call their arms is text
+        plt.rcParams["text.parse_math"] = False
     pd.set_option("display.float_format", "{:,.4g}".format, "display.max_rows", 500, "display.max_columns", 50)
 
 
@@ -54,7 +56,8 @@ def looks(names, baseline=None):
 
 
 def panels(n, columns=3, width=3.6, height=2.6):
-    """A figure of N panels, a list of them; the places that are left over are empty."""
+    """A figure of N panels, a list of them; the places that are left over are empty.  Sizes in inches, of one panel."""
+    height = max(height, 2.1)
     columns = max(1, min(n, columns))
     rows = max(1, -(-n // columns))
     figure, axes = plt.subplots(rows, columns, figsize=(width * columns, height * rows), squeeze=False, layout="constrained")
@@ -87,6 +90,7 @@ def percent_axis(axis, ends):
         ticks = [t for t in [-100, -10, 0, 10, 100, 1000, 10000] if -120 <= t <= 1.5 * most]
         axis.set_xticks(ticks, [f"{t:+d}" if t else "0" for t in ticks])
         axis.minorticks_off()
+        axis.set_xlim(*(1.3 * end for end in axis.get_xlim()))
 
 
 def effect_rows(axis, frame, names, baseline):
@@ -94,11 +98,14 @@ def effect_rows(axis, frame, names, baseline):
     a grey bar around 0; a filled dot has p_holm below 0.05."""
     places = np.arange(len(frame))[::-1]
     percent = 100 * frame[["difference", "difference_low", "difference_high", "detectable"]]
-    axis.barh(places, 2 * percent.detectable, left=-percent.detectable, height=0.62, color="#DCDCDC", zorder=1)
-    axis.hlines(places, percent.difference_low, percent.difference_high, color=COLOURS[0], linewidth=1.6, zorder=3)
+    reach = percent.detectable.fillna(0)
+    axis.barh(places, 2 * reach, left=-reach, height=0.62, color="#DCDCDC", zorder=1)
+    known = percent.difference_low.notna().to_numpy()
+    low, high = percent.difference_low[known], percent.difference_high[known]
+    axis.hlines(places[known], low, high, color=COLOURS[0], linewidth=1.6, zorder=3)
     sure = (frame.p_holm < 0.05).to_numpy()
     for chosen, fill in [(sure, COLOURS[0]), (~sure, "white")]:
-        axis.plot(percent.difference[chosen], places[chosen], "o", color=fill, markeredgecolor=COLOURS[0], markersize=5, zorder=4, clip_on=False)
+        axis.plot(percent.difference[chosen], places[chosen], "o", color=fill, markeredgecolor=COLOURS[0], markersize=5, zorder=4)
     axis.axvline(0, color=BASELINE, linewidth=0.9, zorder=2)
     axis.set_yticks(places, [names[arm] for arm in frame.index])
     axis.set_ylim(-0.6, len(frame) - 0.4)
@@ -149,7 +156,8 @@ def score_rows(axis, frame, names, baseline, rows, metric):
     places = dict(zip(frame.index, np.arange(len(frame))[::-1]))
     for arm, place in places.items():
         colour = BASELINE if arm == baseline else COLOURS[0]
-        axis.hlines(place, frame.low[arm], frame.high[arm], color=colour, linewidth=1.6)
+        if np.isfinite(frame.low[arm]):
+            axis.hlines(place, frame.low[arm], frame.high[arm], color=colour, linewidth=1.6)
         seeds = rows[(rows.arm == arm) & (rows.metric == metric)].value
         if len(seeds) > 1:
             axis.plot(seeds, [place - 0.28] * len(seeds), ".", color=colour, markersize=3.5)
@@ -170,7 +178,8 @@ def front(axis, frame, cost, on_front, names, baseline):
     points = []
     for arm, row in frame.iterrows():
         colour = BASELINE if arm == baseline else COLOURS[0] if on_front[arm] else GREY
-        axis.vlines(row[cost], row.low, row.high, color=colour, linewidth=0.8, alpha=0.5)
+        if np.isfinite(row.low):
+            axis.vlines(row[cost], row.low, row.high, color=colour, linewidth=0.8, alpha=0.5)
         marker, fill = "s" if arm == baseline else "o", colour if on_front[arm] else "white"
         axis.plot(row[cost], row["mean"], marker, color=fill, markeredgecolor=colour, markersize=6, zorder=4)
         points.append((row[cost], row["mean"], names[arm], colour))
@@ -271,6 +280,7 @@ def bucket_bars(buckets, quantizers):
         tuples = mine.groupby("items").tuples.sum() / max(mine.seed.nunique(), 1)
         axis.bar(tuples.index + (i + 0.5) * width - 0.4, tuples, width, color=look["color"], label=quantizer)
     axis.set_yscale("log")
+    axis.yaxis.set_major_formatter(StrMethodFormatter("{x:,g}"))
     axis.set_ylim(bottom=0.4 if buckets.seed.nunique() == 1 else 0.4 / buckets.seed.nunique())
     axis.set_xlabel("items that share an id")
     axis.set_ylabel("ids")

@@ -80,7 +80,7 @@ find_python (GError **error)
     }
   g_set_error (error, PR_ERROR, PR_ERROR_IO, "no Python that can execute notebooks (%s); %s%s", reasons->str, REMEDY,
                said != NULL && said[0] != '\0' ? "; or unset PAUSEREC_PYTHON"
-                                                : "; or name another Python in PAUSEREC_PYTHON");
+                                               : "; or name another Python in PAUSEREC_PYTHON");
   return NULL;
 }
 
@@ -197,8 +197,9 @@ const PrCommand pr_command_report = {
   .name = "report",
   .arguments = "FILE",
   .summary = "All notebooks on one results file, as one HTML page",
-  .description = "FILE is a results.h5, or the folder that holds one.\n\n"
-                 "Environment: PAUSEREC_PYTHON names the Python to use (default: python3 or /usr/bin/python3, the first\n"
-                 "that has the packages), PAUSEREC_ANALYSIS a folder with notebooks of your own beside copies of ours.",
+  .description =
+      "FILE is a results.h5, or the folder that holds one.\n\n"
+      "Environment: PAUSEREC_PYTHON names the Python to use (default: python3 or /usr/bin/python3, the first\n"
+      "that has the packages), PAUSEREC_ANALYSIS a folder with notebooks of your own beside copies of ours.",
   .run = report,
 };
