@@ -26,6 +26,7 @@ extern const PrCommand pr_command_merge;
 extern const PrCommand pr_command_task;
 extern const PrCommand pr_command_compare;
 extern const PrCommand pr_command_report;
+extern const PrCommand pr_command_gc;
 extern const PrCommand pr_command_bench;
 
 /* Which of the shared options a command takes. */

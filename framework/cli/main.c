@@ -20,6 +20,7 @@ static const PrCommand *const commands[] = {
   &pr_command_merge,
   &pr_command_compare,
   &pr_command_report,
+  &pr_command_gc,
   &pr_command_bench,
   &pr_command_task,
 };
