@@ -13,7 +13,7 @@ import h5py
 import numpy as np
 import pandas as pd
 
-SCHEMA = "pauserec-results/1"
+SCHEMA = "pauserec-results/2"
 SEAL_BLOCK = 512
 
 
