@@ -21,6 +21,8 @@ extern const PrCommand pr_command_check;
 extern const PrCommand pr_command_plan;
 extern const PrCommand pr_command_run;
 extern const PrCommand pr_command_compare;
+extern const PrCommand pr_command_verify;
+extern const PrCommand pr_command_export;
 extern const PrCommand pr_command_bench;
 
 /* Which of the shared options a command takes. */
@@ -57,6 +59,9 @@ void pr_options_set_threads (const PrOptions *options);
 
 /* --store, otherwise $PAUSEREC_STORE, otherwise `pauserec-store`.  Borrowed. */
 const char *pr_options_store (const PrOptions *options);
+
+/* The results file that a user means by PATH: the file, or results.h5 in a folder; to free. */
+char *pr_options_results_path (const char *path);
 
 /* The plugins of the default folder and of every --plugin-path. */
 PrRegistry *pr_options_load_registry (const PrOptions *options, GError **error);

@@ -8,13 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The results file that a user means by PATH: the file, or results.h5 in a folder. */
-static char *
-results_path (const char *path)
-{
-  return g_file_test (path, G_FILE_TEST_IS_DIR) ? g_build_filename (path, "results.h5", NULL) : g_strdup (path);
-}
-
 static gboolean
 print_as (const PrComparison *comparison, gboolean costs, const char *format, GError **error)
 {
@@ -68,7 +61,7 @@ compare (int argc, char **argv, GError **error)
       return FALSE;
     }
   pr_threads_set (options.threads > 0 ? (guint)options.threads : g_get_num_processors ());
-  path = results_path (args[0]);
+  path = pr_options_results_path (args[0]);
   comparison = pr_comparison_new (path, baseline, costs ? none : (const char *const *)metrics, error);
   return comparison != NULL && print_as (comparison, costs, format ? format : "text", error);
 }

@@ -16,6 +16,8 @@ static const PrCommand *const commands[] = {
   &pr_command_plan,
   &pr_command_run,
   &pr_command_compare,
+  &pr_command_verify,
+  &pr_command_export,
   &pr_command_bench,
 };
 

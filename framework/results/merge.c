@@ -8,6 +8,7 @@
 
 #include "h5-rows.h"
 #include "runtime/sha256.h"
+#include "schema.h"
 #include "seal.h"
 
 #include <math.h>
@@ -61,16 +62,6 @@ typedef struct
 
 /* Tables of runs ----------------------------------------------------------------------------------------------- */
 
-/* Of a column of /metrics or /cost. */
-static PrH5Type
-column_type (const char *name)
-{
-  static const char *const texts[] = { "arm", "stage", "metric", "key", NULL };
-  static const char *const integers[] = { "seed", "peak_rss_bytes", NULL };
-
-  return g_strv_contains (texts, name) ? PR_H5_TEXT : g_strv_contains (integers, name) ? PR_H5_U64 : PR_H5_F64;
-}
-
 static void
 table_forget (Table *table)
 {
@@ -109,7 +100,7 @@ table_init (Table *table, PrH5 *h5, const char *path, GError **error)
   table->columns = g_new0 (PrH5Column, table->n_columns + 1);
   table->sizes = g_new0 (gsize, table->n_columns + 1);
   for (gsize c = 0; c < table->n_columns; c++)
-    table->columns[c] = (PrH5Column){ .name = table->names[c], .type = column_type (table->names[c]) };
+    table->columns[c] = (PrH5Column){ .name = table->names[c], .type = pr_schema_column_type (path, table->names[c]) };
   return TRUE;
 }
 
