@@ -57,6 +57,10 @@ typedef struct
   Table metrics, cost;
   GArray *users;    /* Metric */
   GArray *expected; /* Expected */
+  struct
+  {
+    const char *name, *text;
+  } attributes[5]; /* of the file */
   PrH5 *h5;
 } Merge;
 
@@ -188,29 +192,40 @@ end_stream (Merge *m, const char *path, PrH5Stream *stream, GError **error)
   return TRUE;
 }
 
-/* Is what stands in the file at PATH, made just now, what we meant? */
+/* What does not read back is the disk's fault, whatever HDF5 makes of it; returns FALSE. */
 static gboolean
-read_back (Merge *m, const char *path, GError **error)
+set_lost (GError **error, const char *path, const char *what, const char *reason)
 {
-  g_autoptr (PrH5) h5 = pr_h5_open (path, error);
+  g_set_error (error, PR_ERROR, PR_ERROR_IO,
+               "%s: %s does not read back as it was written%s%s; check the disk (full or damaged?)", path, what,
+               reason ? ": " : "", reason ? reason : "");
+  return FALSE;
+}
+
+/* Is what stands in the file at PATH, made just now, what we meant?  TO: its name to be, for messages. */
+static gboolean
+read_back (Merge *m, const char *path, const char *to, GError **error)
+{
+  g_autoptr (GError) local = NULL;
+  g_autoptr (PrH5) h5 = pr_h5_open (path, &local);
 
   if (h5 == NULL)
-    return FALSE;
+    return set_lost (error, to, "the file", local->message);
   for (guint i = 0; i < m->expected->len; i++)
     {
       const Expected *e = &g_array_index (m->expected, Expected, i);
       g_autofree char *found =
-          e->values ? pr_h5_sha256_values (h5, e->path, error) : pr_h5_sha256_object (h5, e->path, error);
+          e->values ? pr_h5_sha256_values (h5, e->path, &local) : pr_h5_sha256_object (h5, e->path, &local);
 
-      if (found == NULL)
-        return FALSE;
-      if (strcmp (found, e->sha256) != 0)
-        {
-          g_set_error (error, PR_ERROR, PR_ERROR_IO,
-                       "%s: '%s' does not read back as it was written; check the disk (full or damaged?)", path,
-                       e->path);
-          return FALSE;
-        }
+      if (found == NULL || strcmp (found, e->sha256) != 0)
+        return set_lost (error, to, e->path, local ? local->message : NULL);
+    }
+  for (gsize i = 0; i < G_N_ELEMENTS (m->attributes); i++)
+    {
+      g_autofree char *found = pr_h5_get_text (h5, "/", m->attributes[i].name, &local);
+
+      if (found == NULL || strcmp (found, m->attributes[i].text) != 0)
+        return set_lost (error, to, m->attributes[i].name, local ? local->message : NULL);
     }
   return TRUE;
 }
@@ -390,6 +405,7 @@ copy_run (Merge *m, gsize i, GError **error)
   return TRUE;
 }
 
+/* After the last run: everything is with the system. */
 static gboolean
 end (Merge *m, GError **error)
 {
@@ -402,11 +418,14 @@ end (Merge *m, GError **error)
       if (!end_stream (m, metric->path, metric->stream, error))
         return FALSE;
     }
-  return TRUE;
+  for (gsize i = 0; i < G_N_ELEMENTS (m->attributes); i++)
+    if (!pr_h5_set_text (m->h5, "/", m->attributes[i].name, m->attributes[i].text, error))
+      return FALSE;
+  return pr_h5_finish (m->h5, error);
 }
 
 static gboolean
-merge (Merge *m, const char *experiment, const char *metric, const char *baseline, const char *path, GError **error)
+merge (Merge *m, const char *path, GError **error)
 {
   g_autoptr (PrLargeFile) file = NULL;
 
@@ -420,12 +439,8 @@ merge (Merge *m, const char *experiment, const char *metric, const char *baselin
   for (gsize i = 0; i < m->n; i++)
     if (!copy_run (m, i, error))
       return FALSE;
-  return end (m, error) && pr_h5_set_text (m->h5, "/", "schema", PR_RESULTS_SCHEMA, error)
-         && pr_h5_set_text (m->h5, "/", "kind", "experiment", error)
-         && pr_h5_set_text (m->h5, "/", "experiment", experiment, error)
-         && pr_h5_set_text (m->h5, "/", "metric", metric ? metric : "", error)
-         && pr_h5_set_text (m->h5, "/", "baseline", baseline ? baseline : "", error) && pr_h5_finish (m->h5, error)
-         && read_back (m, pr_large_file_temporary (file), error) && pr_seal_commit (file, error);
+  return end (m, error) && read_back (m, pr_large_file_temporary (file), path, error)
+         && pr_seal_commit (file, error);
 }
 
 static void
@@ -459,7 +474,13 @@ gboolean
 pr_results_merge (const char *const *paths, gsize n, const char *experiment, const char *metric, const char *baseline,
                   const char *path, GError **error)
 {
-  Merge m = { .paths = paths, .n = n };
+  Merge m = { .paths = paths,
+              .n = n,
+              .attributes = { { "schema", PR_RESULTS_SCHEMA },
+                              { "kind", "experiment" },
+                              { "experiment", experiment },
+                              { "metric", metric ? metric : "" },
+                              { "baseline", baseline ? baseline : "" } } };
   gboolean ok = FALSE;
 
   if (n == 0)
@@ -472,7 +493,7 @@ pr_results_merge (const char *const *paths, gsize n, const char *experiment, con
   m.expected = g_array_new (FALSE, FALSE, sizeof (Expected));
   g_array_set_clear_func (m.users, metric_clear);
   g_array_set_clear_func (m.expected, expected_clear);
-  ok = merge (&m, experiment, metric, baseline, path, error);
+  ok = merge (&m, path, error);
   merge_clear (&m);
   return ok;
 }

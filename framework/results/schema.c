@@ -81,7 +81,7 @@ const PrSchemaAttribute pr_schema_attributes[] = {
   { "/", PR_SCHEMA_RUN, "seed", PR_H5_U64, NULL },
   { "/", PR_SCHEMA_RUN, "run_key", PR_H5_TEXT, NULL },
   { "/", PR_SCHEMA_RUN, "digest", PR_H5_TEXT,
-    "SHA-256 over everything but times, memory, keys and provenance: equal digests are equal results" },
+    "SHA-256 of all but times, memory, keys and provenance: equal digests, equal results" },
   { "/", PR_SCHEMA_EXPERIMENT, "metric", PR_H5_TEXT, "that the manifest is about, or nothing" },
   { "/", PR_SCHEMA_EXPERIMENT, "baseline", PR_H5_TEXT, "arm that others are compared with, or nothing" },
   { "/ranking", PR_SCHEMA_DETAIL, "split", PR_H5_TEXT, "test or valid" },
@@ -239,7 +239,7 @@ pr_schema_document (void)
     {
       const PrSchemaAttribute *a = &pr_schema_attributes[i];
       g_autofree char *type = pr_schema_type_text (a->type, NULL),
-                      *name = g_strconcat (a->path, strcmp (a->path, "/") == 0 ? "" : " ", a->name, NULL);
+                      *name = g_strconcat (a->path, " ", a->name, NULL);
 
       g_string_append_printf (out, "    %-24s %-4s  (%s)%s%s\n", name, type, where_text (a->where), a->help ? "  " : "",
                               a->help ? a->help : "");
