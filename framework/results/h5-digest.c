@@ -7,50 +7,12 @@
 
 #include <string.h>
 
-#define READ_BYTES (4 * 1024 * 1024) /* at once */
-
-/* TYPE as it is in memory, without gaps: what streams are given. */
-static hid_t
-packed_type (hid_t type)
-{
-  hid_t native = H5Tget_native_type (type, H5T_DIR_ASCEND);
-
-  if (native >= 0 && H5Tget_class (native) == H5T_COMPOUND)
-    H5Tpack (native);
-  return native;
-}
-
-/* Add the values of DATASET, block by block along its first dimension. */
 static gboolean
-add_values (hid_t dataset, hid_t memory, hid_t space, PrSha256 *sha256)
+add_block (const void *data, gsize bytes, hid_t block, hid_t space, gpointer sha256)
 {
-  hsize_t dims[PR_H5_MAX_DIMS] = { 1, 1 }, from[PR_H5_MAX_DIMS] = { 0, 0 };
-  int n_dims = H5Sget_simple_extent_ndims (space);
-  gsize row = H5Tget_size (memory);
-  g_autofree char *data = NULL;
-  hsize_t n;
-
-  if (n_dims < 0 || n_dims > PR_H5_MAX_DIMS || (n_dims > 0 && H5Sget_simple_extent_dims (space, dims, NULL) < 0))
-    return FALSE;
-  row *= dims[1];
-  n = MAX (READ_BYTES / MAX (row, 1), 1);
-  n = MIN (n, dims[0]);
-  data = row > 0 && n <= G_MAXSIZE / row ? g_try_malloc (MAX (row * n, 1)) : NULL;
-  if (data == NULL)
-    return row == 0;
-  for (; from[0] < dims[0]; from[0] += n)
-    {
-      hsize_t count[] = { MIN (n, dims[0] - from[0]), dims[1] };
-      hid_t block = n_dims > 0 ? H5Screate_simple (n_dims, count, NULL) : H5Screate (H5S_SCALAR);
-      gboolean ok = block >= 0
-                    && (n_dims == 0 || H5Sselect_hyperslab (space, H5S_SELECT_SET, from, NULL, count, NULL) >= 0)
-                    && H5Dread (dataset, memory, block, space, H5P_DEFAULT, data) >= 0;
-
-      h5_release (block);
-      if (!ok)
-        return FALSE;
-      pr_sha256_add (sha256, data, row * count[0]);
-    }
+  (void)block;
+  (void)space;
+  pr_sha256_add (sha256, data, bytes);
   return TRUE;
 }
 
@@ -59,7 +21,7 @@ static gboolean
 add_dataset (PrH5 *h5, const char *path, gboolean shape, PrSha256 *sha256)
 {
   hid_t dataset = H5Dopen2 (h5->file, path, H5P_DEFAULT), type = dataset >= 0 ? H5Dget_type (dataset) : -1;
-  hid_t space = dataset >= 0 ? H5Dget_space (dataset) : -1, memory = type >= 0 ? packed_type (type) : -1;
+  hid_t space = dataset >= 0 ? H5Dget_space (dataset) : -1, memory = type >= 0 ? h5_packed_type (type) : -1;
   gboolean ok = memory >= 0 && space >= 0;
 
   if (ok && shape)
@@ -80,7 +42,7 @@ add_dataset (PrH5 *h5, const char *path, gboolean shape, PrSha256 *sha256)
         }
       pr_sha256_add (sha256, text->str, text->len + 1);
     }
-  ok = ok && add_values (dataset, memory, space, sha256);
+  ok = ok && h5_read_blocks (dataset, memory, space, add_block, sha256);
   h5_release (memory);
   h5_release (space);
   h5_release (type);

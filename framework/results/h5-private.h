@@ -34,5 +34,12 @@ gboolean h5_compound_types (const PrH5Column *columns, gsize n_columns, const gs
 hid_t h5_create_dataset (PrH5 *h5, const char *path, hid_t file_type, hid_t space, hid_t create, GError **error);
 /* The layout of a table of rows of ROW bytes. */
 hid_t h5_table_layout (gint64 n_rows, gsize row);
+/* TYPE as it is in memory, without gaps. */
+hid_t h5_packed_type (hid_t type);
+
+/* A part of a data set: BYTES of values, their shape, and where in SPACE they are selected.  FALSE ends the reading. */
+typedef gboolean (*H5Block) (const void *data, gsize bytes, hid_t block, hid_t space, gpointer ctx);
+/* Read DATASET, of extent SPACE, as MEMORY along its first dimension. */
+gboolean h5_read_blocks (hid_t dataset, hid_t memory, hid_t space, H5Block visit, gpointer ctx);
 
 #endif

@@ -124,17 +124,6 @@ pr_h5_write_text (PrH5 *h5, const char *path, const char *text, GError **error)
                         H5Pcreate (H5P_DATASET_CREATE), text, error);
 }
 
-gboolean
-pr_h5_copy (PrH5 *from, const char *path, PrH5 *to, const char *to_path, GError **error)
-{
-  hid_t link = H5Pcreate (H5P_LINK_CREATE);
-  gboolean ok = H5Pset_create_intermediate_group (link, 1) >= 0
-                && H5Ocopy (from->file, path, to->file, to_path, H5P_DEFAULT, link) >= 0;
-
-  h5_release (link);
-  return ok || h5_fail (to, "copy", path, error);
-}
-
 static gboolean
 set_attribute (PrH5 *h5, const char *path, const char *name, hid_t file_type, hid_t memory_type, const void *data,
                GError **error)

@@ -101,6 +101,21 @@ h5_type_of (hid_t type)
 
 /* Files ------------------------------------------------------------------------------------------------------- */
 
+/* Before anything else of HDF5: errors are ours to report, and every file is closed before the program ends, or was given
+ * up; after a full disk HDF5 would crash over what it could not write (1.10.8). */
+static void
+init_library (void)
+{
+  static gsize done = 0;
+
+  if (g_once_init_enter (&done))
+    {
+      H5dont_atexit ();
+      g_once_init_leave (&done, 1);
+    }
+  H5Eset_auto2 (H5E_DEFAULT, NULL, NULL);
+}
+
 /* How files are reached.  Ours are whole before they have their name, so that nobody needs to lock them, and HDF5's locks
  * fail on network file systems that have none. */
 static hid_t
@@ -138,7 +153,7 @@ pr_h5_new (gsize user_block, GError **error)
 {
   hid_t access;
 
-  H5Eset_auto2 (H5E_DEFAULT, NULL, NULL); /* errors are ours to report */
+  init_library ();
   access = access_new ();
   if (access >= 0 && H5Pset_fapl_core (access, GROWTH, FALSE) < 0)
     {
@@ -151,7 +166,7 @@ pr_h5_new (gsize user_block, GError **error)
 PrH5 *
 pr_h5_create (const char *path, gsize user_block, GError **error)
 {
-  H5Eset_auto2 (H5E_DEFAULT, NULL, NULL);
+  init_library ();
   return create_file (path, g_strdup (path), access_new (), user_block, error);
 }
 
@@ -172,7 +187,7 @@ pr_h5_open (const char *path, GError **error)
   g_autoptr (PrH5) h5 = g_new0 (PrH5, 1);
   hid_t access;
 
-  H5Eset_auto2 (H5E_DEFAULT, NULL, NULL);
+  init_library ();
   access = access_new ();
   h5->path = g_strdup (path);
   h5->file = H5Fopen (path, H5F_ACC_RDONLY, access);

@@ -86,7 +86,7 @@ check_finite (const Content *c, const char *place, GError **error)
 
 /* What belongs to one run -------------------------------------------------------------------------------------- */
 
-/* Items from -1, and a finite score for each; as many of both. */
+/* Items from -1, and a score for each. */
 static gboolean
 check_ranking_values (const Content *c, const char *items_path, const char *scores_path, const gint64 *dims,
                       GError **error)
@@ -107,9 +107,9 @@ check_ranking_values (const Content *c, const char *items_path, const char *scor
           if (items[i] < -1)
             return pr_schema_set_fault (error, c->path, items_path, "has item %d for user %" G_GINT64_FORMAT, items[i],
                                         start + i / columns);
-          if (items[i] >= 0 && !isfinite (scores[i]))
-            return pr_schema_set_fault (error, c->path, scores_path, "has %g for user %" G_GINT64_FORMAT,
-                                        (double)scores[i], start + i / columns);
+          if (items[i] >= 0 && isnan (scores[i]))
+            return pr_schema_set_fault (error, c->path, scores_path, "has NaN for user %" G_GINT64_FORMAT,
+                                        start + i / columns);
         }
     }
   return TRUE;
