@@ -101,27 +101,6 @@ set_stage (const Look *look, guint i, const char *key)
 
 /* States ----------------------------------------------------------------------------------------------------------- */
 
-/* TRUE if PATH begins with a seal.  To be replaced by pr_results_peek_run(), which also compares length and run. */
-static gboolean
-peek_run (const char *path, const char *run_key, GError **error)
-{
-  static const char start[] = "pauserec-results/1\n";
-  char found[sizeof start - 1];
-  int fd = open (path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-  struct stat info;
-  gboolean ok;
-
-  (void)run_key;
-  if (fd < 0)
-    return FALSE;
-  ok = fstat (fd, &info) == 0 && S_ISREG (info.st_mode) && info.st_size > 512
-       && pread (fd, found, sizeof found, 0) == sizeof found && memcmp (found, start, sizeof found) == 0;
-  close (fd);
-  if (!ok)
-    g_set_error (error, PR_ERROR, PR_ERROR_DATA, "%s: no sealed results", path);
-  return ok;
-}
-
 /* Are the results there?  If they are but are not whole, TEXT says so. */
 static gboolean
 is_done (const Look *look, guint i, gboolean verify)
@@ -129,7 +108,8 @@ is_done (const Look *look, guint i, gboolean verify)
   const PrPlannedRun *run = run_at (look, i);
   g_autofree char *path = pr_sweep_run_path (look->out_dir, run);
   g_autoptr (GError) fault = NULL;
-  gboolean done = verify ? pr_results_verify_run (path, run->key, NULL, &fault) : peek_run (path, run->key, &fault);
+  gboolean done =
+      verify ? pr_results_verify_run (path, run->key, NULL, &fault) : pr_results_peek_run (path, run->key, &fault);
 
   if (fault != NULL)
     look->status->runs[i].text = g_strdup (fault->message);
