@@ -19,6 +19,8 @@ static const PrCommand *const commands[] = {
   &pr_command_retry,
   &pr_command_merge,
   &pr_command_compare,
+  &pr_command_report,
+  &pr_command_gc,
   &pr_command_bench,
   &pr_command_task,
 };

@@ -152,6 +152,13 @@ find_failure (const Look *look, guint i)
   return g_hash_table_lookup (look->failures, run->key);
 }
 
+/* Is a run with that last event in the stage that it names, or past it? */
+static gboolean
+goes_on (const PrProgressTail *tail)
+{
+  return tail->kind == PR_EVENT_STAGE_BEGIN || tail->kind == PR_EVENT_STAGE_STEP || tail->kind == PR_EVENT_STAGE_WAIT;
+}
+
 /* Where its last event was. */
 static void
 set_progress (const Look *look, guint i)
@@ -163,8 +170,12 @@ set_progress (const Look *look, guint i)
     return;
   status->done = tail->done;
   status->total = tail->total;
-  if (status->state != PR_RUN_RUNNING)
-    return;
+  if (status->state == PR_RUN_MISSING)
+    {
+      if (status->text == NULL && goes_on (tail))
+        status->text = g_strdup ("interrupted");
+      return;
+    }
   status->stage_eta = tail->eta;
   if (tail->kind == PR_EVENT_STAGE_STEP)
     status->text = g_strdup (tail->text);
@@ -329,13 +340,6 @@ node_seconds (const Look *look, const PrPlannedNode *node)
   if (node->flops > 0 && look->all.flops > 0)
     return node->flops * look->all.flop_seconds / look->all.flops;
   return -1;
-}
-
-/* Is a run with that last event in the stage that it names, or past it? */
-static gboolean
-goes_on (const PrProgressTail *tail)
-{
-  return tail->kind == PR_EVENT_STAGE_BEGIN || tail->kind == PR_EVENT_STAGE_STEP || tail->kind == PR_EVENT_STAGE_WAIT;
 }
 
 static double

@@ -80,7 +80,15 @@ START_TEST (every_state_comes_from_its_file)
     ck_assert_uint_eq (status->runs[2].node, 2);
     ck_assert_str_eq (status->runs[3].text, "loss is NaN");
     ck_assert_str_eq (status->runs[4].stage, "s1");
+    ck_assert_str_eq (status->runs[4].text, "interrupted");
     ck_assert_ptr_null (status->runs[5].stage);
+    ck_assert_ptr_null (status->runs[5].text);
+    /* A stage that ended was not interrupted: the run waits for its turn. */
+    fixture_event (&plan, out, 4, "stage_end", 1, ",\"seconds\":1");
+    pr_sweep_status_free (g_steal_pointer (&status));
+    status = look (FALSE);
+    ck_assert (status->runs[4].begun);
+    ck_assert_ptr_null (status->runs[4].text);
   }
   /* Let go, it is a run that nobody does: the lock file that stays means nothing. */
   pr_lock_release (lock);
@@ -225,6 +233,11 @@ START_TEST (only_the_end_of_a_huge_file_is_read)
   ck_assert_int_eq (mkfifo (path, 0600), 0);
   check_run (NULL, 0, 0, -1, NULL);
   pr_lock_release (lock);
+  g_free (path);
+  path = pr_sweep_lock_path (out, fixture_run (&plan, 0));
+  ck_assert_int_eq (g_unlink (path), 0);
+  ck_assert_int_eq (mkfifo (path, 0600), 0);
+  check_states (FALSE, "missing missing missing missing missing missing");
 }
 END_TEST
 
@@ -359,7 +372,7 @@ START_TEST (who_waits_is_as_far_as_who_computes)
     ck_assert_int_eq (status->runs[3].state, PR_RUN_MISSING);
     ck_assert (status->runs[3].begun);
     ck_assert_uint_eq (status->runs[3].done, 20);
-    ck_assert_ptr_null (status->runs[3].text);
+    ck_assert_str_eq (status->runs[3].text, "interrupted");
     ck_assert_double_eq (status->runs[3].stage_eta, -1);
   }
 }
