@@ -78,9 +78,10 @@ node_at (const Look *look, const PrPlannedRun *run, guint n)
   return g_ptr_array_index (look->plan->nodes, run->nodes[n]);
 }
 
-/* Say that STATUS is at the stage of KEY, if the run has it. */
+/* Say that run I is at the stage of KEY, if it has it; among several of that key, which do the same, at the one called
+ * NAME. */
 static gboolean
-set_stage (const Look *look, guint i, const char *key)
+set_stage (const Look *look, guint i, const char *key, const char *name)
 {
   const PrPlannedRun *run = run_at (look, i);
   PrRunStatus *status = &look->status->runs[i];
@@ -88,15 +89,17 @@ set_stage (const Look *look, guint i, const char *key)
   for (guint n = 0; key != NULL && n < run->n_nodes; n++)
     {
       const PrPlannedNode *node = node_at (look, run, n);
+      gboolean named = g_strcmp0 (node->name, name) == 0;
 
-      if (strcmp (node->key, key) == 0)
-        {
-          status->stage = g_strdup (node->name);
-          status->node = n + 1;
-          return TRUE;
-        }
+      if (strcmp (node->key, key) != 0 || (status->stage != NULL && !named))
+        continue;
+      g_free (status->stage);
+      status->stage = g_strdup (node->name);
+      status->node = n + 1;
+      if (named)
+        break;
     }
-  return FALSE;
+  return status->stage != NULL;
 }
 
 /* States ----------------------------------------------------------------------------------------------------------- */
@@ -166,7 +169,7 @@ set_progress (const Look *look, guint i)
   PrRunStatus *status = &look->status->runs[i];
   const PrProgressTail *tail = &look->tails[i];
 
-  if (!tail->known || !set_stage (look, i, tail->key))
+  if (!tail->known || !set_stage (look, i, tail->key, tail->stage))
     return;
   status->done = tail->done;
   status->total = tail->total;
@@ -198,7 +201,7 @@ set_state (const Look *look, guint i, gboolean held, gboolean verify)
   if (failure != NULL)
     {
       status->state = failure->code == PR_ERROR_NUMERIC ? PR_RUN_DIVERGED : PR_RUN_FAILED;
-      set_stage (look, i, failure->key);
+      set_stage (look, i, failure->key, failure->stage);
       g_free (status->text);
       status->text = g_strdup (failure->message);
       return;

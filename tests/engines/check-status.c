@@ -214,6 +214,22 @@ START_TEST (progress_is_that_of_the_last_whole_line)
 }
 END_TEST
 
+START_TEST (stages_that_do_the_same_are_told_apart_by_name)
+{
+  int lock = fixture_lock (&plan, out, 0);
+  PrPlannedNode *first = (PrPlannedNode *)fixture_stage (&plan, 0, 1),
+                *second = (PrPlannedNode *)fixture_stage (&plan, 0, 2);
+
+  g_free (second->key);
+  second->key = g_strdup (first->key);
+  fixture_event (&plan, out, 0, "stage_begin", 2, "");
+  check_run ("s2", 0, 0, -1, NULL);
+  fixture_event (&plan, out, 0, "stage_begin", 1, "");
+  check_run ("s1", 0, 0, -1, NULL);
+  pr_lock_release (lock);
+}
+END_TEST
+
 START_TEST (only_the_end_of_a_huge_file_is_read)
 {
   g_autofree char *path = pr_sweep_progress_path (out, fixture_run (&plan, 0));
@@ -468,6 +484,7 @@ main (void)
   tcase_add_test (tc, what_is_sure_comes_first);
   tcase_add_test (tc, results_that_are_not_whole_are_missing);
   tcase_add_test (tc, progress_is_that_of_the_last_whole_line);
+  tcase_add_test (tc, stages_that_do_the_same_are_told_apart_by_name);
   tcase_add_test (tc, only_the_end_of_a_huge_file_is_read);
   tcase_add_test (tc, time_is_what_the_line_says_or_unknown);
   tcase_add_test (tc, the_clock_may_go_backwards);
