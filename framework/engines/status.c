@@ -78,9 +78,10 @@ node_at (const Look *look, const PrPlannedRun *run, guint n)
   return g_ptr_array_index (look->plan->nodes, run->nodes[n]);
 }
 
-/* Say that STATUS is at the stage of KEY, if the run has it. */
+/* Say that run I is at the stage of KEY, if it has it; among several of that key, which do the same, at the one called
+ * NAME. */
 static gboolean
-set_stage (const Look *look, guint i, const char *key)
+set_stage (const Look *look, guint i, const char *key, const char *name)
 {
   const PrPlannedRun *run = run_at (look, i);
   PrRunStatus *status = &look->status->runs[i];
@@ -88,15 +89,17 @@ set_stage (const Look *look, guint i, const char *key)
   for (guint n = 0; key != NULL && n < run->n_nodes; n++)
     {
       const PrPlannedNode *node = node_at (look, run, n);
+      gboolean named = g_strcmp0 (node->name, name) == 0;
 
-      if (strcmp (node->key, key) == 0)
-        {
-          status->stage = g_strdup (node->name);
-          status->node = n + 1;
-          return TRUE;
-        }
+      if (strcmp (node->key, key) != 0 || (status->stage != NULL && !named))
+        continue;
+      g_free (status->stage);
+      status->stage = g_strdup (node->name);
+      status->node = n + 1;
+      if (named)
+        break;
     }
-  return FALSE;
+  return status->stage != NULL;
 }
 
 /* States ----------------------------------------------------------------------------------------------------------- */
@@ -132,6 +135,13 @@ find_failure (const Look *look, guint i)
   return g_hash_table_lookup (look->failures, run->key);
 }
 
+/* Is a run with that last event in the stage that it names, or past it? */
+static gboolean
+goes_on (const PrProgressTail *tail)
+{
+  return tail->kind == PR_EVENT_STAGE_BEGIN || tail->kind == PR_EVENT_STAGE_STEP || tail->kind == PR_EVENT_STAGE_WAIT;
+}
+
 /* Where its last event was. */
 static void
 set_progress (const Look *look, guint i)
@@ -139,12 +149,16 @@ set_progress (const Look *look, guint i)
   PrRunStatus *status = &look->status->runs[i];
   const PrProgressTail *tail = &look->tails[i];
 
-  if (!tail->known || !set_stage (look, i, tail->key))
+  if (!tail->known || !set_stage (look, i, tail->key, tail->stage))
     return;
   status->done = tail->done;
   status->total = tail->total;
-  if (status->state != PR_RUN_RUNNING)
-    return;
+  if (status->state == PR_RUN_MISSING)
+    {
+      if (status->text == NULL && goes_on (tail))
+        status->text = g_strdup ("interrupted");
+      return;
+    }
   status->stage_eta = tail->eta;
   if (tail->kind == PR_EVENT_STAGE_STEP)
     status->text = g_strdup (tail->text);
@@ -167,7 +181,7 @@ set_state (const Look *look, guint i, gboolean held, gboolean verify)
   if (failure != NULL)
     {
       status->state = failure->code == PR_ERROR_NUMERIC ? PR_RUN_DIVERGED : PR_RUN_FAILED;
-      set_stage (look, i, failure->key);
+      set_stage (look, i, failure->key, failure->stage);
       g_free (status->text);
       status->text = g_strdup (failure->message);
       return;
@@ -309,13 +323,6 @@ node_seconds (const Look *look, const PrPlannedNode *node)
   if (node->flops > 0 && look->all.flops > 0)
     return node->flops * look->all.flop_seconds / look->all.flops;
   return -1;
-}
-
-/* Is a run with that last event in the stage that it names, or past it? */
-static gboolean
-goes_on (const PrProgressTail *tail)
-{
-  return tail->kind == PR_EVENT_STAGE_BEGIN || tail->kind == PR_EVENT_STAGE_STEP || tail->kind == PR_EVENT_STAGE_WAIT;
 }
 
 static double
