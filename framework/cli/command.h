@@ -20,6 +20,9 @@ extern const PrCommand pr_command_inspect;
 extern const PrCommand pr_command_check;
 extern const PrCommand pr_command_plan;
 extern const PrCommand pr_command_run;
+extern const PrCommand pr_command_retry;
+extern const PrCommand pr_command_merge;
+extern const PrCommand pr_command_task;
 extern const PrCommand pr_command_compare;
 extern const PrCommand pr_command_bench;
 
@@ -57,6 +60,12 @@ void pr_options_set_threads (const PrOptions *options);
 
 /* --store, otherwise $PAUSEREC_STORE, otherwise `pauserec-store`.  Borrowed. */
 const char *pr_options_store (const PrOptions *options);
+
+/* --out, otherwise pauserec-results/<name of the experiment>; to free. */
+char *pr_options_out (const PrOptions *options, const PrExperiment *experiment);
+
+/* As many threads as --threads says, by default one a core. */
+guint pr_options_threads (const PrOptions *options);
 
 /* The plugins of the default folder and of every --plugin-path. */
 PrRegistry *pr_options_load_registry (const PrOptions *options, GError **error);

@@ -2,9 +2,10 @@
 
 #include "runtime/progress.h"
 
+#include "runtime/event-line.h"
+
 #include <errno.h>
 #include <fcntl.h>
-#include <jansson.h>
 #include <pauserec/error.h>
 #include <string.h>
 #include <unistd.h>
@@ -181,54 +182,17 @@ pr_progress_file_open (const char *path, GError **error)
   return file;
 }
 
-static void
-set_string (json_t *object, const char *key, const char *value)
-{
-  if (value != NULL)
-    json_object_set_new (object, key, json_string (value));
-}
-
-static json_t *
-event_json (const PrEvent *event)
-{
-  g_autoptr (GDateTime) time = g_date_time_new_now_utc ();
-  g_autofree char *stamp = g_date_time_format (time, "%Y-%m-%dT%H:%M:%SZ");
-  g_autofree char *seed = g_strdup_printf ("%" G_GUINT64_FORMAT, event->seed);
-  json_t *object = json_pack ("{s:s, s:s, s:i, s:i}", "time", stamp, "event", pr_event_name (event->kind), "run",
-                              (int)event->run, "runs", (int)event->n_runs);
-
-  set_string (object, "arm", event->arm);
-  set_string (object, "seed", seed);
-  set_string (object, "stage", event->stage);
-  set_string (object, "key", event->key);
-  set_string (object, "text", event->text);
-  if (event->kind == PR_EVENT_STAGE_STEP)
-    {
-      json_object_set_new (object, "done", json_integer ((json_int_t)MIN (event->done, G_MAXINT64)));
-      json_object_set_new (object, "total", json_integer ((json_int_t)MIN (event->total, G_MAXINT64)));
-    }
-  if (event->kind == PR_EVENT_STAGE_END)
-    json_object_set_new (object, "seconds", json_real (event->seconds));
-  return object;
-}
-
 void
 pr_progress_file_event (PrProgressFile *file, const PrEvent *event)
 {
   gint64 now = g_get_monotonic_time ();
   g_autofree char *line = NULL;
-  json_t *object;
-  char *text;
 
   if (event->kind == PR_EVENT_STAGE_STEP && file->last_step != 0 && now - file->last_step < FILE_STEP_MICROSECONDS)
     return;
   if (event->kind == PR_EVENT_STAGE_STEP)
     file->last_step = now;
-  object = event_json (event);
-  text = json_dumps (object, JSON_COMPACT);
-  json_decref (object);
-  line = g_strconcat (text, "\n", NULL);
-  free (text);
+  line = pr_event_line (event);
   /* One write, so that lines of several writers do not mix. */
   if (write (file->fd, line, strlen (line)) < 0)
     return;

@@ -195,19 +195,54 @@ pr_store_look (PrStore *store, const char *key, gboolean digests, GError **error
   return entry;
 }
 
+void
+pr_store_trust (PrStore *store, const char *key)
+{
+  g_hash_table_add (store->verified, g_strdup (key));
+}
+
+static void
+free_entry (gpointer entry)
+{
+  pr_entry_free (entry);
+}
+
+GHashTable *
+pr_store_seen_new (void)
+{
+  return g_hash_table_new_full (g_str_hash, g_str_equal, g_free, free_entry);
+}
+
+static void
+copy_dims (const PrDims *from, PrDims *to)
+{
+  for (guint i = 0; i < from->all->len; i++)
+    {
+      const PrDim *dim = g_ptr_array_index (from->all, i);
+
+      pr_dims_set (to, dim->slot, dim->dim, dim->value);
+    }
+}
+
 gboolean
 pr_store_view_cached (const PrNode *node, PrDims *dims, gpointer user_data)
 {
   const PrStoreView *view = user_data;
   const char *key = pr_run_keys_get (view->keys, node);
-  g_autoptr (PrEntry) entry = view->store != NULL && key != NULL ? pr_store_look (view->store, key, FALSE, NULL) : NULL;
+  g_autoptr (PrEntry) mine = NULL;
+  gpointer entry = NULL;
 
-  for (guint i = 0; entry != NULL && i < entry->dims->all->len; i++)
+  if (view->store == NULL || key == NULL)
+    return FALSE;
+  if (view->seen == NULL || !g_hash_table_lookup_extended (view->seen, key, NULL, &entry))
     {
-      const PrDim *dim = g_ptr_array_index (entry->dims->all, i);
-
-      pr_dims_set (dims, dim->slot, dim->dim, dim->value);
+      mine = pr_store_look (view->store, key, FALSE, NULL);
+      entry = mine;
+      if (view->seen != NULL)
+        g_hash_table_insert (view->seen, g_strdup (key), g_steal_pointer (&mine));
     }
+  if (entry != NULL)
+    copy_dims (((const PrEntry *)entry)->dims, dims);
   return entry != NULL;
 }
 

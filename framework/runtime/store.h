@@ -31,6 +31,9 @@ const char *pr_store_dir (const PrStore *store);
  * Sizes are always checked, digests if DIGESTS and this store object has not checked them before. */
 PrEntry *pr_store_look (PrStore *store, const char *key, gboolean digests, GError **error);
 
+/* Another process of this machine has checked the digests of KEY: they need not be checked again here. */
+void pr_store_trust (PrStore *store, const char *key);
+
 /* An entry being made. */
 typedef struct
 {
@@ -54,7 +57,9 @@ typedef struct
 {
   PrStore *store;        /* NULL: nothing is cached */
   const PrRunKeys *keys; /* of the run that is planned */
+  GHashTable *seen;      /* what was looked up for other runs, pr_store_seen_new(); NULL: look every time */
 } PrStoreView;
+GHashTable *pr_store_seen_new (void);
 gboolean pr_store_view_cached (const PrNode *node, PrDims *dims, gpointer user_data);
 
 #endif
