@@ -26,6 +26,7 @@ typedef struct
   guint64 memory;
   const char *const *options;
   const char *program;
+  gboolean wait;
   const PrWatch *watch;
 } PrSweepCall;
 

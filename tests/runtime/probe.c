@@ -78,7 +78,7 @@ static const PrStage seed_stage = {
 typedef struct
 {
   int64_t steps, kill_at, signal_at, signals, wait_at, meet, memory, crash;
-  const char *wait_for;
+  const char *wait_for, *fail_without;
   bool fail;
 } WalkParams;
 
@@ -100,6 +100,12 @@ static const PrParamSpec walk_params[] = {
     .kind = PR_PARAM_KIND_STRING,
     .not_in_key = TRUE,
     .offset = offsetof (WalkParams, wait_for),
+    .dflt.string = "" },
+  { .name = "fail_without",
+    .help = "Fail until this file exists.",
+    .kind = PR_PARAM_KIND_STRING,
+    .not_in_key = TRUE,
+    .offset = offsetof (WalkParams, fail_without),
     .dflt.string = "" },
   PR_PARAM_BOOL (WalkParams, fail, false, "Fail."),
 };
@@ -173,12 +179,19 @@ count_walks (void)
   return n;
 }
 
-/* Walk on the spot until a file is there, or until others have begun too. */
+static gboolean
+is_missing (const char *path)
+{
+  return path[0] != '\0' && !g_file_test (path, G_FILE_TEST_EXISTS);
+}
+
+/* Walk on the spot until a file is there, or until others have begun too; who waits for a file is in the tally. */
 static gboolean
 wait_for_others (const WalkParams *p, PrRun *run, guint64 step, GError **error)
 {
-  while ((p->wait_for[0] != '\0' && step == (guint64)p->wait_at && !g_file_test (p->wait_for, G_FILE_TEST_EXISTS))
-         || (step == 0 && count_walks () < p->meet))
+  if (step == (guint64)p->wait_at && is_missing (p->wait_for))
+    tally ("wait", (guint64)getpid ());
+  while ((step == (guint64)p->wait_at && is_missing (p->wait_for)) || (step == 0 && count_walks () < p->meet))
     {
       if (!pr_run_step (run, step, (guint64)p->steps, error))
         return FALSE;
@@ -217,7 +230,7 @@ walk_run (const void *params, PrRun *run, GError **error)
     raise ((int)p->crash);
   if (p->crash < 0)
     exit (7);
-  if (p->fail)
+  if (p->fail || is_missing (p->fail_without))
     {
       g_set_error (error, PR_ERROR, PR_ERROR_NUMERIC, "stumbled as it was told");
       return FALSE;
