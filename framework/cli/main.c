@@ -15,9 +15,12 @@ static const PrCommand *const commands[] = {
   &pr_command_check,
   &pr_command_plan,
   &pr_command_run,
+  &pr_command_status,
   &pr_command_retry,
   &pr_command_merge,
   &pr_command_compare,
+  &pr_command_report,
+  &pr_command_gc,
   &pr_command_bench,
   &pr_command_task,
 };

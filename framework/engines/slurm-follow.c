@@ -2,10 +2,6 @@
 
 #include "engines/slurm-private.h"
 
-#include "engines/failure.h"
-#include "engines/told.h"
-#include "results/results.h"
-
 #include <pauserec/error.h>
 
 /* Asking costs the controller of a busy cluster something: seldom, except in the beginning. */
@@ -45,8 +41,8 @@ count_queued (const PrSlurmRecord *record, GHashTable *queue)
 }
 
 /* A controller that does not answer for a while is waited for too. */
-static gboolean
-wait_for_jobs (const PrEngineCall *call, const PrSlurmRecord *record, GError **error)
+gboolean
+pr_slurm_follow (const PrEngineCall *call, const PrSlurmRecord *record, GError **error)
 {
   gboolean answered = TRUE;
   guint left = 1;
@@ -70,70 +66,4 @@ wait_for_jobs (const PrEngineCall *call, const PrSlurmRecord *record, GError **e
         left = count_queued (record, queue);
     }
   return TRUE;
-}
-
-/* What keeps RUN from being done, or NULL. */
-static const PrFailure *
-find_failure (const PrSweepPlan *plan, const PrPlannedRun *run, GHashTable *failures)
-{
-  for (guint i = 0; i < run->n_nodes; i++)
-    {
-      const PrPlannedNode *node = plan->nodes->pdata[run->nodes[i]];
-      const PrFailure *failure = g_hash_table_lookup (failures, node->key);
-
-      if (failure != NULL)
-        return failure;
-    }
-  return g_hash_table_lookup (failures, run->key);
-}
-
-static void
-tell_run (const PrEngineCall *call, const PrTask *task, GHashTable *failures, PrTold *told)
-{
-  const PrSweepPlan *plan = call->sweep->plan;
-  const PrPlannedRun *run = plan->runs->pdata[task->run];
-  const PrFailure *failure = find_failure (plan, run, failures);
-  g_autofree char *path = pr_sweep_run_path (call->sweep->out_dir, run);
-  g_autofree char *lost = g_strdup_printf ("no result: its job was cancelled or killed (see %s/slurm); the same command "
-                                           "goes on with it",
-                                           call->sweep->out_dir);
-  PrEvent event = { .run = task->run + 1, .n_runs = plan->runs->len, .arm = run->arm, .seed = run->seed };
-
-  if (pr_results_verify_run (path, run->key, NULL, NULL))
-    {
-      event.kind = PR_EVENT_RUN_END;
-      event.text = path;
-    }
-  else
-    {
-      event.kind = PR_EVENT_RUN_FAILED;
-      event.key = failure != NULL ? failure->key : run->key;
-      event.stage = failure != NULL ? failure->stage : NULL;
-      event.text = failure != NULL ? failure->message : lost;
-      event.code = failure != NULL ? failure->code : PR_ERROR_IO;
-    }
-  pr_told_event (told, task, &event);
-}
-
-gboolean
-pr_slurm_follow (const PrEngineCall *call, const PrSlurmRecord *record, PrEngineReport *report, GError **error)
-{
-  g_autoptr (GHashTable) failures = NULL;
-  PrTold *told;
-  gboolean ok;
-
-  if (!wait_for_jobs (call, record, error))
-    return FALSE;
-  failures = pr_failures_load (call->sweep->out_dir);
-  told = pr_told_new (call, report);
-  for (guint i = 0; i < call->n_tasks; i++)
-    {
-      const PrTask *task = &g_array_index (call->sweep->plan->tasks, PrTask, call->tasks[i]);
-
-      if (task->whole)
-        tell_run (call, task, failures, told);
-    }
-  ok = pr_told_result (told, error);
-  pr_told_free (told);
-  return ok;
 }

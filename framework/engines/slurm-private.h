@@ -6,8 +6,8 @@
 
 /* slurm-program.c - Slurm's own programs -------------------------------------------------------------------------- */
 
-/* Run ARGV, found on PATH; its standard output, to free.  Ctrl-C does not reach it: a submission is not torn.  Errors are
- * one sentence with a remedy: IO if the program is not there or the controller does not answer, MANIFEST if sbatch
+/* Run ARGV, found on PATH; its standard output, to free.  Ctrl-C does not reach it: a submission is not torn.  Errors
+ * are one sentence with a remedy: IO if the program is not there or the controller does not answer, MANIFEST if sbatch
  * refuses what it is asked for, IO for anything else. */
 char *pr_slurm_call (const char *const *argv, GError **error);
 /* Jobs of this user that wait, run or are just ending: "12_3" (element of an array) or "12" -> state, both char *. */
@@ -61,8 +61,8 @@ typedef struct
   const PrEngineCall *call;
   char **options; /* pr_slurm_options() */
   guint max_size;
-  char *out_dir;  /* absolute */
-  char *folder;   /* OUT/slurm */
+  char *out_dir; /* absolute */
+  char *folder;  /* OUT/slurm */
   char *task_script, *merge_script;
 } PrSlurmSubmission;
 
@@ -79,7 +79,7 @@ char *pr_slurm_submit_merge (const PrSlurmSubmission *submission, const char *de
 
 /* slurm-follow.c --------------------------------------------------------------------------------------------------- */
 
-/* Wait until no job of RECORD is in the queue, then tell what came of the call's tasks. */
-gboolean pr_slurm_follow (const PrEngineCall *call, const PrSlurmRecord *record, PrEngineReport *report, GError **error);
+/* Wait until no job of RECORD is in the queue. */
+gboolean pr_slurm_follow (const PrEngineCall *call, const PrSlurmRecord *record, GError **error);
 
 #endif

@@ -53,9 +53,14 @@ complaint (const char *program, const char *text)
 static gboolean
 is_unreachable (const char *text)
 {
-  static const char *const signs[] = { "Unable to contact slurm controller", "Connection refused", "Socket timed out",
-                                       "Zero Bytes were transmitted", "Unable to establish", "fatal: Could not establish",
-                                       "Could not find", "Slurm backup controller in standby" };
+  static const char *const signs[] = { "Unable to contact slurm controller",
+                                       "Connection refused",
+                                       "Socket timed out",
+                                       "Zero Bytes were transmitted",
+                                       "Unable to establish",
+                                       "fatal: Could not establish",
+                                       "Could not find",
+                                       "Slurm backup controller in standby" };
 
   for (gsize i = 0; i < G_N_ELEMENTS (signs); i++)
     if (strstr (text, signs[i]) != NULL)

@@ -10,8 +10,8 @@
 /* A job that was started again so often gets nowhere: its time is shorter than the way to a checkpoint. */
 #define MAX_RESTARTS 100
 
-/* The job that this process is the script of, to free; NULL: none.  An element of an array by its place in it: the number
- * alone of its last element is that of the whole array. */
+/* The job that this process is the script of, to free; NULL: none.  An element of an array by its place in it: the
+ * number alone of its last element is that of the whole array. */
 static char *
 own_job (void)
 {

@@ -18,9 +18,10 @@ static const char task_script[] =
     "#!/bin/sh\n"
     "# A task of a sweep, as an element of a job array. $1: the program, $2: folder of the sweep, $3: first task.\n"
     "exec \"$1\" task \"$2\" --first \"$3\" --index \"$SLURM_ARRAY_TASK_ID\" --threads \"${SLURM_CPUS_PER_TASK:-1}\"\n";
-static const char merge_script[] = "#!/bin/sh\n"
-                                   "# Merges what is done when all tasks have ended. $1: the program, $2: folder of the sweep.\n"
-                                   "exec \"$1\" merge \"$2\"\n";
+static const char merge_script[] =
+    "#!/bin/sh\n"
+    "# Merges what is done when all tasks have ended. $1: the program, $2: folder of the sweep.\n"
+    "exec \"$1\" merge \"$2\"\n";
 
 gboolean
 pr_slurm_submission_init (PrSlurmSubmission *submission, const PrEngineCall *call, GError **error)
@@ -62,7 +63,8 @@ pr_slurm_submission_clear (PrSlurmSubmission *submission)
   *submission = (PrSlurmSubmission){ 0 };
 }
 
-/* The words of a command --------------------------------------------------------------------------------------------- */
+/* The words of a command ---------------------------------------------------------------------------------------------
+ */
 
 static void add (GPtrArray *argv, const char *format, ...) G_GNUC_PRINTF (2, 3);
 

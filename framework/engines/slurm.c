@@ -1,11 +1,14 @@
 /* The engine of a cluster.  Tasks with one parent become a job array, in chunks that Slurm takes, that starts after the
- * parent's element; a last job merges.  `afterany` everywhere: a task finds out itself what there is to do, so nobody is
- * stranded by one that died.  Tasks are locked and done once, whoever starts them and however often, so submitting one
- * twice costs a place in the queue and nothing else; slurm.json keeps that rare. */
+ * parent's element; a last job merges.  `afterany` everywhere: a task finds out itself what there is to do, so nobody
+ * is stranded by one that died.  Tasks are locked and done once, whoever starts them and however often, so submitting
+ * one twice costs a place in the queue and nothing else; slurm.json keeps that rare. */
 #include "config.h"
 
 #include "engines/slurm-private.h"
 
+#include "engines/failure.h"
+#include "engines/told.h"
+#include "results/results.h"
 #include "runtime/lock.h"
 
 #include <pauserec/error.h>
@@ -18,16 +21,34 @@ typedef struct
   PrSlurmSubmission submission;
   PrSlurmRecord *record;
   GHashTable *queue;
-  char **elements; /* [tasks of the plan]: "12_3", the job that does the task; NULL: none */
-  guint n_live;    /* tasks of this call that had a job before */
-  guint n_new;     /* tasks that got one */
-  char *merge;     /* job that merges, NULL: none */
+  GHashTable *failures; /* key -> PrFailure: what failed before; a task that needs it is not started */
+  char **elements;      /* [tasks of the plan]: "12_3", the job that does the task; NULL: none */
+  guint n_live;         /* tasks of this call that had a job before */
+  guint n_new;          /* tasks that got one */
+  char *merge;          /* job that merges, NULL: none */
 } Engine;
 
 static const PrTask *
 task_at (const Engine *engine, guint task)
 {
   return &g_array_index (engine->plan->tasks, PrTask, task);
+}
+
+/* What keeps TASK from being done, or NULL. */
+static const PrFailure *
+find_failure (const Engine *engine, const PrTask *task)
+{
+  const PrPlannedRun *run = engine->plan->runs->pdata[task->run];
+
+  for (guint i = 0; i < task->n_nodes; i++)
+    {
+      const PrPlannedNode *node = engine->plan->nodes->pdata[run->nodes[i]];
+      const PrFailure *failure = g_hash_table_lookup (engine->failures, node->key);
+
+      if (failure != NULL)
+        return failure;
+    }
+  return task->whole ? g_hash_table_lookup (engine->failures, run->key) : NULL;
 }
 
 /* What the queue has already --------------------------------------------------------------------------------------- */
@@ -96,8 +117,8 @@ find_live (Engine *engine, GError **error)
 
 /* Submitting ------------------------------------------------------------------------------------------------------- */
 
-/* From the I-th task of the call: those that go into one array, skipping those that have a job; to free.  RET_END: the
- * next one to look at. */
+/* From the I-th task of the call: those that go into one array, skipping those that have a job or would only fail;
+ * to free.  RET_END: the next one to look at. */
 static GArray *
 next_array (const Engine *engine, guint i, guint *ret_end)
 {
@@ -107,7 +128,7 @@ next_array (const Engine *engine, guint i, guint *ret_end)
     {
       guint task = engine->call->tasks[i], first = tasks->len > 0 ? g_array_index (tasks, guint, 0) : task;
 
-      if (engine->elements[task] != NULL)
+      if (engine->elements[task] != NULL || find_failure (engine, task_at (engine, task)) != NULL)
         continue;
       if (task_at (engine, task)->parent != task_at (engine, first)->parent
           || task - first >= engine->submission.max_size)
@@ -184,25 +205,82 @@ submit (Engine *engine, GError **error)
 
 /* Telling ---------------------------------------------------------------------------------------------------------- */
 
-/* Runs of this call that have a job, and those that should have one. */
 static void
-count_runs (const Engine *engine, PrEngineReport *report)
+tell_run (const Engine *engine, const PrTask *task, PrTold *told)
 {
+  const PrPlannedRun *run = engine->plan->runs->pdata[task->run];
+  const PrFailure *failure = find_failure (engine, task);
+  g_autofree char *path = pr_sweep_run_path (engine->call->sweep->out_dir, run);
+  PrEvent event = { .run = task->run + 1, .n_runs = engine->plan->runs->len, .arm = run->arm, .seed = run->seed };
+
+  if (pr_results_verify_run (path, run->key, NULL, NULL))
+    {
+      event.kind = PR_EVENT_RUN_END;
+      event.text = path;
+    }
+  else
+    {
+      event.kind = PR_EVENT_RUN_FAILED;
+      event.key = failure != NULL ? failure->key : run->key;
+      event.stage = failure != NULL ? failure->stage : NULL;
+      event.text = failure != NULL
+                       ? failure->message
+                       : "its job was cancelled or killed, and the same command goes on with it; see OUT/slurm/";
+      event.code = failure != NULL ? failure->code : PR_ERROR_IO;
+    }
+  pr_told_event (told, task, &event);
+}
+
+/* The jobs have ended: what came of the call's tasks? */
+static gboolean
+tell_outcome (Engine *engine, PrEngineReport *report, GError **error)
+{
+  PrTold *told = pr_told_new (engine->call, report);
+  gboolean ok;
+
+  g_hash_table_unref (engine->failures);
+  engine->failures = pr_failures_load (engine->call->sweep->out_dir);
   for (guint i = 0; i < engine->call->n_tasks; i++)
     {
-      guint task = engine->call->tasks[i];
+      const PrTask *task = task_at (engine, engine->call->tasks[i]);
 
-      if (!task_at (engine, task)->whole)
+      if (task->whole)
+        tell_run (engine, task, told);
+    }
+  ok = pr_told_result (told, error);
+  pr_told_free (told);
+  return ok;
+}
+
+/* Runs that have a job, runs that would only fail again, and those for which it did not come to a job.  FALSE with the
+ * failures. */
+static gboolean
+tell_runs (const Engine *engine, PrEngineReport *report, GError **error)
+{
+  PrTold *told = pr_told_new (engine->call, report);
+  gboolean ok;
+
+  for (guint i = 0; i < engine->call->n_tasks; i++)
+    {
+      guint number = engine->call->tasks[i];
+      const PrTask *task = task_at (engine, number);
+
+      if (!task->whole)
         continue;
-      if (engine->elements[task] != NULL)
+      if (engine->elements[number] != NULL)
         report->n_submitted++;
+      else if (find_failure (engine, task) != NULL)
+        tell_run (engine, task, told);
       else
         report->n_failed++;
     }
+  ok = pr_told_result (told, error);
+  pr_told_free (told);
+  return ok;
 }
 
 static void
-tell (const Engine *engine)
+tell_jobs (const Engine *engine)
 {
   const PrWatch *watch = engine->call->watch;
 
@@ -216,15 +294,17 @@ tell (const Engine *engine)
 
 /* An error in the middle also says what is in the queue. */
 static void
-explain (const Engine *engine, GError **error)
+explain (const Engine *engine, GError *raised)
 {
-  g_autofree char *before = g_strdup ((*error)->message);
+  guint n = engine->n_new + engine->n_live;
+  char *message;
 
   if (engine->n_new == 0)
     return;
-  g_free ((*error)->message);
-  (*error)->message = g_strdup_printf ("%s (%u task%s in Slurm's queue; the same command submits the rest)", before,
-                                       engine->n_new + engine->n_live, engine->n_new + engine->n_live == 1 ? " is" : "s are");
+  message = g_strdup_printf ("%s; %u task%s in Slurm's queue, and the same command submits the rest", raised->message,
+                             n, n == 1 ? " is" : "s are");
+  g_free (raised->message);
+  raised->message = message;
 }
 
 /* All of it -------------------------------------------------------------------------------------------------------- */
@@ -233,17 +313,27 @@ explain (const Engine *engine, GError **error)
 static gboolean
 submit_locked (Engine *engine, PrEngineReport *report, GError **error)
 {
-  GError *raised = NULL;
+  GError *raised = NULL, *failures = NULL;
 
   if (pr_slurm_submission_init (&engine->submission, engine->call, &raised) && find_live (engine, &raised))
     submit (engine, &raised);
-  count_runs (engine, report);
-  tell (engine);
-  if (raised == NULL)
+  tell_runs (engine, report, &failures);
+  tell_jobs (engine);
+  if (raised != NULL)
+    {
+      g_clear_error (&failures);
+      explain (engine, raised);
+      g_propagate_error (error, raised);
+      return FALSE;
+    }
+  if (failures == NULL)
     return TRUE;
-  explain (engine, &raised);
-  g_propagate_error (error, raised);
-  return FALSE;
+  /* Waiting tells them in the end. */
+  if (engine->call->wait)
+    g_clear_error (&failures);
+  else
+    g_propagate_error (error, failures);
+  return engine->call->wait;
 }
 
 static void
@@ -253,6 +343,7 @@ engine_clear (Engine *engine)
     g_free (engine->elements[i]);
   g_free (engine->elements);
   g_free (engine->merge);
+  g_hash_table_unref (engine->failures);
   g_clear_pointer (&engine->queue, g_hash_table_unref);
   pr_slurm_record_free (engine->record);
   pr_slurm_submission_clear (&engine->submission);
@@ -273,10 +364,11 @@ slurm_run (const PrEngineCall *call, PrEngineReport *report, GError **error)
   if (lock < 0)
     return FALSE;
   engine.elements = g_new0 (char *, engine.plan->tasks->len + 1);
+  engine.failures = pr_failures_load (call->sweep->out_dir);
   ok = submit_locked (&engine, report, error);
   pr_lock_release (lock);
   if (ok && call->wait)
-    ok = pr_slurm_follow (call, engine.record, report, error);
+    ok = pr_slurm_follow (call, engine.record, error) && tell_outcome (&engine, report, error);
   engine_clear (&engine);
   return ok;
 }

@@ -9,10 +9,10 @@ max=11 # indices 0 to 10, so that the 16 tasks after the first need two arrays
 cluster_configure $max
 cluster_start
 cd "$tmp" || exit 1
-export PR_TEST_TALLY=$tmp/tally PR_TEST_GATE=$tmp/gate
+export PR_TEST_TALLY=$tmp/tally
 manifest=$tmp/m.manifest
 plugins=$PR_BUILD_DIR/tests/runtime/.libs
-cat > m.manifest <<'END'
+cat > m.manifest <<END
 [experiment]
 name = probe
 seeds = 1;2;3;4
@@ -29,11 +29,12 @@ pipeline = seed; walk
 [arm gated]
 pipeline = seed; walk
 walk.steps = 20
-walk.gate_at = 9
+walk.wait_at = 9
+walk.wait_for = $tmp/gate
 [arm lame]
 pipeline = seed; walk
 walk.steps = 13
-walk.lame = 1
+walk.fail_without = $tmp/mended
 [arm fork]
 pipeline = seed; walk; tail
 walk.steps = 16
@@ -42,11 +43,11 @@ END
 n_runs=20
 
 # What the local engine makes of it.
-touch gate gate.mended
+touch gate mended
 expect 0 sweep local --plugin-path "$plugins" --jobs 2
 out_has "$n_runs runs done now"
 reference local
-rm -f gate gate.mended tally
+rm -f gate mended tally
 
 on_slurm () {
   local command=$1
@@ -58,10 +59,9 @@ mkdir "s p"
 
 # Jobs, by what stands in the queue; processes at the gate, by the tally.
 queued () { squeue --noheader --array --format='%i %T'; }
-gone () { ! queued | grep -q "^$1 "; }
-nothing_queued () { test -z "$(queued)"; }
-has_state () { queued | grep -qx "$1 $2"; }
-n_at_gate () { test "$(grep -c '^gate:' tally)" -ge "$1"; }
+gone () { local list; list=$(queued) && ! grep -q "^$1 " <<< "$list"; }
+nothing_queued () { local list; list=$(queued) && test -z "$list"; }
+n_at_gate () { test "$(grep -c '^wait:' tally 2> /dev/null)" -ge "$1"; }
 # job_of PROCESS: the job whose script it is.
 job_of () {
   local variables
@@ -78,7 +78,7 @@ arrays=$(queued | sed 's/_.*//' | sort | uniq -c | sort -rn | awk '{ print $1 }'
 echo "elements a job: $arrays"
 
 until_ 60 n_at_gate 4 || { queued; cat "$out"/slurm/*; tail -n 30 "$cluster"/*.log; }
-pids=($(sed -n 's/^gate://p' tally))
+pids=($(sed -n 's/^wait://p' tally))
 
 # The same command again: nothing is submitted twice.
 expect 0 on_slurm run
@@ -129,7 +129,7 @@ begun=$(grep -c '^walk:0$' tally)
 expect 5 on_slurm run --wait --quiet
 err_has "lame, seed 1: stage 'walk': stumbled"
 out_has "4 failed"
-touch gate.mended
+touch mended
 expect 0 on_slurm retry --wait
 out_has "$n_runs"
 mv "s p/store" store
