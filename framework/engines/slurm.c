@@ -23,8 +23,10 @@ typedef struct
   GHashTable *queue;
   GHashTable *failures; /* key -> PrFailure: what failed before; a task that needs it is not started */
   char **elements;      /* [tasks of the plan]: "12_3", the job that does the task; NULL: none */
+  gboolean *wanted;     /* [tasks of the plan]: to be submitted */
   guint n_live;         /* tasks of this call that had a job before */
   guint n_new;          /* tasks that got one */
+  gboolean looked;      /* the three above are known */
   char *merge;          /* job that merges, NULL: none */
 } Engine;
 
@@ -49,6 +51,15 @@ find_failure (const Engine *engine, const PrTask *task)
         return failure;
     }
   return task->whole ? g_hash_table_lookup (engine->failures, run->key) : NULL;
+}
+
+static gboolean
+is_done (const Engine *engine, const PrTask *task)
+{
+  const PrPlannedRun *run = engine->plan->runs->pdata[task->run];
+  g_autofree char *path = pr_sweep_run_path (engine->call->sweep->out_dir, run);
+
+  return pr_results_verify_run (path, run->key, NULL, NULL);
 }
 
 /* What the queue has already --------------------------------------------------------------------------------------- */
@@ -117,8 +128,35 @@ find_live (Engine *engine, GError **error)
 
 /* Submitting ------------------------------------------------------------------------------------------------------- */
 
-/* From the I-th task of the call: those that go into one array, skipping those that have a job or would only fail;
- * to free.  RET_END: the next one to look at. */
+/* What is left, now that we know what is in the queue: runs that have no job, are not done meanwhile and would not only
+ * fail again; and what they begin with. */
+static void
+choose (Engine *engine)
+{
+  g_autofree gboolean *called = g_new0 (gboolean, engine->plan->tasks->len + 1);
+
+  for (guint i = 0; i < engine->call->n_tasks; i++)
+    {
+      guint task = engine->call->tasks[i];
+
+      called[task] = TRUE;
+      engine->n_live += engine->elements[task] != NULL;
+    }
+  for (guint i = 0; i < engine->call->n_tasks; i++)
+    {
+      guint task = engine->call->tasks[i];
+      const PrTask *found = task_at (engine, task);
+
+      if (!found->whole || engine->elements[task] != NULL || is_done (engine, found)
+          || find_failure (engine, found) != NULL)
+        continue;
+      for (int at = (int)task; at >= 0 && called[at] && engine->elements[at] == NULL && !engine->wanted[at];
+           at = task_at (engine, (guint)at)->parent)
+        engine->wanted[at] = TRUE;
+    }
+}
+
+/* From the I-th task of the call: those that go into one array, to free.  RET_END: the next one to look at. */
 static GArray *
 next_array (const Engine *engine, guint i, guint *ret_end)
 {
@@ -128,7 +166,7 @@ next_array (const Engine *engine, guint i, guint *ret_end)
     {
       guint task = engine->call->tasks[i], first = tasks->len > 0 ? g_array_index (tasks, guint, 0) : task;
 
-      if (engine->elements[task] != NULL || find_failure (engine, task_at (engine, task)) != NULL)
+      if (!engine->wanted[task])
         continue;
       if (task_at (engine, task)->parent != task_at (engine, first)->parent
           || task - first >= engine->submission.max_size)
@@ -191,8 +229,10 @@ submit (Engine *engine, GError **error)
 {
   guint end;
 
-  for (guint i = 0; i < engine->call->n_tasks; i++)
-    engine->n_live += engine->elements[engine->call->tasks[i]] != NULL;
+  /* Read after the queue: what left it in between is done or has failed. */
+  engine->failures = pr_failures_load (engine->call->sweep->out_dir);
+  choose (engine);
+  engine->looked = TRUE;
   for (guint i = 0; i < engine->call->n_tasks; i = end)
     {
       g_autoptr (GArray) tasks = next_array (engine, i, &end);
@@ -206,23 +246,22 @@ submit (Engine *engine, GError **error)
 /* Telling ---------------------------------------------------------------------------------------------------------- */
 
 static void
-tell_run (const Engine *engine, const PrTask *task, PrTold *told)
+tell_run (const Engine *engine, const PrTask *task, PrEventKind if_done, PrTold *told)
 {
   const PrPlannedRun *run = engine->plan->runs->pdata[task->run];
   const PrFailure *failure = find_failure (engine, task);
   g_autofree char *path = pr_sweep_run_path (engine->call->sweep->out_dir, run);
-  PrEvent event = { .run = task->run + 1, .n_runs = engine->plan->runs->len, .arm = run->arm, .seed = run->seed };
+  PrEvent event = { .kind = if_done,
+                    .run = task->run + 1,
+                    .n_runs = engine->plan->runs->len,
+                    .arm = run->arm,
+                    .seed = run->seed,
+                    .text = path };
 
-  if (pr_results_verify_run (path, run->key, NULL, NULL))
-    {
-      event.kind = PR_EVENT_RUN_END;
-      event.text = path;
-    }
-  else
+  if (!is_done (engine, task))
     {
       event.kind = PR_EVENT_RUN_FAILED;
       event.key = failure != NULL ? failure->key : run->key;
-      event.stage = failure != NULL ? failure->stage : NULL;
       event.text = failure != NULL
                        ? failure->message
                        : "its job was cancelled or killed, and the same command goes on with it; see OUT/slurm/";
@@ -245,15 +284,15 @@ tell_outcome (Engine *engine, PrEngineReport *report, GError **error)
       const PrTask *task = task_at (engine, engine->call->tasks[i]);
 
       if (task->whole)
-        tell_run (engine, task, told);
+        tell_run (engine, task, PR_EVENT_RUN_END, told);
     }
   ok = pr_told_result (told, error);
   pr_told_free (told);
   return ok;
 }
 
-/* Runs that have a job, runs that would only fail again, and those for which it did not come to a job.  FALSE with the
- * failures. */
+/* Runs that have a job, those for which it did not come to one, and those that are done meanwhile or would only fail
+ * again.  FALSE with the failures. */
 static gboolean
 tell_runs (const Engine *engine, PrEngineReport *report, GError **error)
 {
@@ -269,10 +308,10 @@ tell_runs (const Engine *engine, PrEngineReport *report, GError **error)
         continue;
       if (engine->elements[number] != NULL)
         report->n_submitted++;
-      else if (find_failure (engine, task) != NULL)
-        tell_run (engine, task, told);
-      else
+      else if (engine->wanted[number] || !engine->looked)
         report->n_failed++;
+      else
+        tell_run (engine, task, PR_EVENT_RUN_DONE, told);
     }
   ok = pr_told_result (told, error);
   pr_told_free (told);
@@ -343,7 +382,8 @@ engine_clear (Engine *engine)
     g_free (engine->elements[i]);
   g_free (engine->elements);
   g_free (engine->merge);
-  g_hash_table_unref (engine->failures);
+  g_free (engine->wanted);
+  g_clear_pointer (&engine->failures, g_hash_table_unref);
   g_clear_pointer (&engine->queue, g_hash_table_unref);
   pr_slurm_record_free (engine->record);
   pr_slurm_submission_clear (&engine->submission);
@@ -364,7 +404,7 @@ slurm_run (const PrEngineCall *call, PrEngineReport *report, GError **error)
   if (lock < 0)
     return FALSE;
   engine.elements = g_new0 (char *, engine.plan->tasks->len + 1);
-  engine.failures = pr_failures_load (call->sweep->out_dir);
+  engine.wanted = g_new0 (gboolean, engine.plan->tasks->len + 1);
   ok = submit_locked (&engine, report, error);
   pr_lock_release (lock);
   if (ok && call->wait)
