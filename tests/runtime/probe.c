@@ -77,7 +77,7 @@ static const PrStage seed_stage = {
 
 typedef struct
 {
-  int64_t steps, kill_at, signal_at, signals, hold_at, meet, memory, crash;
+  int64_t steps, kill_at, signal_at, signals, hold_at, meet, memory, crash, lame;
   bool fail;
 } WalkParams;
 
@@ -95,6 +95,7 @@ static const PrParamSpec walk_params[] = {
   PR_PARAM_INT_NOT_IN_KEY_AT (WalkParams, "memory", memory, 0, 1000000, 0, "MiB that plan() says it needs."),
   PR_PARAM_INT_NOT_IN_KEY_AT (WalkParams, "crash", crash, -1, 64, 0,
                               "Signal to die of at the start; -1: exit with status 7."),
+  PR_PARAM_INT_NOT_IN_KEY_AT (WalkParams, "lame", lame, 0, 1, 0, "1: fail until the file $PR_TEST_MENDED exists."),
   PR_PARAM_BOOL (WalkParams, fail, false, "Fail."),
 };
 
@@ -200,6 +201,14 @@ hold (const WalkParams *p, PrRun *run, guint64 step, GError **error)
 }
 
 static gboolean
+stumbles (const WalkParams *p)
+{
+  const char *mended = g_getenv ("PR_TEST_MENDED");
+
+  return p->fail || (p->lame != 0 && (mended == NULL || !g_file_test (mended, G_FILE_TEST_EXISTS)));
+}
+
+static gboolean
 walk_finish (const WalkParams *p, PrRun *run, const Checkpoint *at, GError **error)
 {
   g_autofree char *output = g_build_filename (pr_run_output_dir (run, "path"), "end", NULL);
@@ -229,7 +238,7 @@ walk_run (const void *params, PrRun *run, GError **error)
     raise ((int)p->crash);
   if (p->crash < 0)
     exit (7);
-  if (p->fail)
+  if (stumbles (p))
     {
       g_set_error (error, PR_ERROR, PR_ERROR_NUMERIC, "stumbled as it was told");
       return FALSE;
