@@ -5,6 +5,7 @@
 #include "runtime/plan.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static void
 print_run (const PrRunSpec *run)
@@ -37,6 +38,8 @@ check (int argc, char **argv, GError **error)
 {
   g_auto (PrOptions) options = { 0 };
   gboolean wiring = FALSE;
+  const char *arm = NULL;
+  guint n_runs = 0, n_arms = 0;
   const GOptionEntry extra[] = {
     { "wiring", 'w', 0, G_OPTION_ARG_NONE, &wiring, "Print what every input is connected to", NULL },
     G_OPTION_ENTRY_NULL,
@@ -64,12 +67,18 @@ check (int argc, char **argv, GError **error)
     }
   for (guint i = 0; i < experiment->runs->len; i++)
     {
-      print_run (experiment->runs->pdata[i]);
+      const PrRunSpec *run = experiment->runs->pdata[i];
+
+      if (!run->wanted)
+        continue;
+      n_runs++;
+      n_arms += arm == NULL || strcmp (arm, run->arm) != 0;
+      arm = run->arm;
+      print_run (run);
       if (wiring)
-        print_wiring (experiment->runs->pdata[i]);
+        print_wiring (run);
     }
-  printf ("%s: %u run%s of %u arm%s, sound\n", args[0], experiment->runs->len, experiment->runs->len == 1 ? "" : "s",
-          experiment->arms->len, experiment->arms->len == 1 ? "" : "s");
+  printf ("%s: %u run%s of %u arm%s, sound\n", args[0], n_runs, n_runs == 1 ? "" : "s", n_arms, n_arms == 1 ? "" : "s");
   return TRUE;
 }
 

@@ -15,9 +15,14 @@ static const PrCommand *const commands[] = {
   &pr_command_check,
   &pr_command_plan,
   &pr_command_run,
+  &pr_command_status,
+  &pr_command_retry,
+  &pr_command_merge,
   &pr_command_compare,
   &pr_command_report,
+  &pr_command_gc,
   &pr_command_bench,
+  &pr_command_task,
 };
 
 static void
@@ -27,7 +32,8 @@ print_help (void)
           "Experiments on generative recommendation with language models, as manifests of plugin stages.\n\n"
           "Commands:\n");
   for (gsize i = 0; i < G_N_ELEMENTS (commands); i++)
-    printf ("  %-10s %s\n", commands[i]->name, commands[i]->summary);
+    if (commands[i]->summary != NULL)
+      printf ("  %-10s %s\n", commands[i]->name, commands[i]->summary);
   printf ("\nOptions:\n"
           "  --help     this text; 'pauserec COMMAND --help' for one command\n"
           "  --version  the version of program and plugin interface\n\n"

@@ -89,7 +89,7 @@ pr_options_parse (const PrCommand *command, int argc, char **argv, PrOptionsFlag
   for (int i = 0; i < argc; i++)
     args[i] = g_strdup (argv[i]);
   g_set_prgname (program);
-  text = g_strconcat (command->summary, ".", NULL);
+  text = g_strconcat (command->summary != NULL ? command->summary : "One task of a sweep", ".", NULL);
   g_option_context_set_summary (context, text);
   g_option_context_set_description (context, command->description);
   if (extra != NULL)
@@ -118,10 +118,23 @@ pr_options_parse (const PrCommand *command, int argc, char **argv, PrOptionsFlag
   return g_strdupv (args + 1);
 }
 
+guint
+pr_options_threads (const PrOptions *options)
+{
+  return options->threads > 0 ? (guint)options->threads : g_get_num_processors ();
+}
+
 void
 pr_options_set_threads (const PrOptions *options)
 {
-  pr_threads_set (options->threads > 0 ? (guint)options->threads : g_get_num_processors ());
+  pr_threads_set (pr_options_threads (options));
+}
+
+char *
+pr_options_out (const PrOptions *options, const PrExperiment *experiment)
+{
+  return options->out != NULL ? g_strdup (options->out)
+                              : g_build_filename ("pauserec-results", experiment->name, NULL);
 }
 
 const char *

@@ -1,6 +1,7 @@
 #include "config.h"
 
 #include <pauserec/threads.h>
+#include <pthread.h>
 
 #define MAX_THREADS 1024
 #define SPINS 20000 /* about a millisecond: longer than the serial work between two loops of a training step */
@@ -80,10 +81,29 @@ work (gpointer data)
   return NULL;
 }
 
+/* A forked child has none of its parent's workers, and whatever these held. */
+static void
+forget_workers (void)
+{
+  n_threads = n_started = 1;
+  round_ = 0;
+  g_mutex_init (&lock);
+  g_mutex_init (&user);
+  g_cond_init (&wake);
+  g_cond_init (&done);
+}
+
 void
 pr_threads_set (guint n)
 {
+  static gsize registered;
+
   g_return_if_fail (n >= 1);
+  if (g_once_init_enter (&registered))
+    {
+      pthread_atfork (NULL, NULL, forget_workers);
+      g_once_init_leave (&registered, 1);
+    }
   g_mutex_lock (&user);
   n_threads = MIN (n, MAX_THREADS);
   for (; n_started < n_threads; n_started++)

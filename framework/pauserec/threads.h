@@ -11,7 +11,7 @@
 G_BEGIN_DECLS
 
 /* Threads used by pr_parallel (the caller's included); 1 until set.  Not from inside a loop.
- * The program does it from --threads (default: online CPUs). */
+ * The program does it from --threads (default: online CPUs).  A forked process starts with 1 again. */
 void pr_threads_set (guint n);
 guint pr_threads_get (void);
 

@@ -42,6 +42,7 @@ pr_experiment_free (PrExperiment *experiment)
   g_free (experiment->text);
   g_ptr_array_unref (experiment->runs);
   g_ptr_array_unref (experiment->arms);
+  g_clear_pointer (&experiment->files, g_hash_table_unref);
   g_free (experiment);
 }
 
@@ -154,6 +155,7 @@ build_run (PrDraft *draft, const PrVariant *variant, guint64 seed)
 
   run->arm = label (variant);
   run->seed = seed;
+  run->wanted = TRUE;
   run->nodes = g_ptr_array_new_with_free_func (node_free);
   for (guint i = 0; i < variant->arm->pipeline->len; i++)
     {
@@ -284,6 +286,7 @@ pr_experiment_load (const char *path, const PrRegistry *registry, const PrExperi
     pr_complaints_to_error (draft.complaints, path, error);
   else
     ok = TRUE;
+  experiment->files = g_hash_table_ref (draft.digests);
   pr_draft_clear (&draft);
   return ok ? g_steal_pointer (&experiment) : NULL;
 }

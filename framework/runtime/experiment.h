@@ -32,6 +32,7 @@ typedef struct
 {
   char *arm; /* label: "pause", or "pause[pause-sft.k=3]" for a list value */
   guint64 seed;
+  gboolean wanted;  /* --only takes it, or there is no --only */
   GPtrArray *nodes; /* PrNode *, in pipeline order */
 } PrRunSpec;
 
@@ -42,13 +43,17 @@ typedef struct
   char *text;                                /* whole, as read */
   GPtrArray *runs;                           /* PrRunSpec *, arm-major, then seed */
   GPtrArray *arms;                           /* labels in order */
+  GHashTable *files;                         /* path -> SHA-256 of every file that a parameter names */
 } PrExperiment;
 
 typedef struct
 {
   const char *const *set;  /* "stage.key=value", NULL-terminated; may be NULL. "experiment.seeds=1;2" works too */
-  const char *const *only; /* "arm=NAME" or "seed=N"; may be NULL */
+  const char *const *only; /* "arm=NAME" or "seed=N": other runs are not wanted; may be NULL */
 } PrExperimentOptions;
+
+/* The name of an experiment whose manifest at PATH gives none: that of the file; to free. */
+char *pr_experiment_default_name (const char *path);
 
 /* Strict: unknown keys and groups, duplicates, bad values, unknown stages, cycles, unconnected and mistyped slots, are
  * all reported at once in one MANIFEST error, a line each: "FILE:LINE: complaint; did you mean 'NAME'?". */

@@ -127,13 +127,21 @@ metric_ok (const char *name)
   return TRUE;
 }
 
+char *
+pr_experiment_default_name (const char *path)
+{
+  char *base = g_path_get_basename (path);
+
+  base[strcspn (base, ".")] = '\0';
+  return base;
+}
+
 void
 pr_draft_read_experiment (PrDraft *draft, PrExperiment *experiment)
 {
-  g_autofree char *base = g_path_get_basename (draft->manifest->path);
+  g_autofree char *base = pr_experiment_default_name (draft->manifest->path);
   g_autofree char *where_name = NULL, *where_metric = NULL, *where_question = NULL, *shown = NULL;
 
-  base[strcspn (base, ".")] = '\0';
   experiment->path = g_strdup (draft->manifest->path);
   experiment->text = g_strdup (draft->manifest->text);
   experiment->name = g_strdup (experiment_value (draft, "name", base, &where_name));

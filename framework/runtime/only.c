@@ -92,16 +92,13 @@ only_takes_arm (const Only *only, const char *arm_label)
 static void
 apply_only (PrExperiment *experiment, const Only *only)
 {
-  for (guint i = experiment->runs->len; i > 0; i--)
+  for (guint i = 0; i < experiment->runs->len; i++)
     {
-      const PrRunSpec *run = experiment->runs->pdata[i - 1];
+      PrRunSpec *run = experiment->runs->pdata[i];
 
-      if (!only_takes_arm (only, run->arm) || (only->seeds->len > 0 && !pr_draft_has_seed (only->seeds, run->seed)))
-        g_ptr_array_remove_index (experiment->runs, i - 1);
+      run->wanted =
+          only_takes_arm (only, run->arm) && (only->seeds->len == 0 || pr_draft_has_seed (only->seeds, run->seed));
     }
-  for (guint i = experiment->arms->len; i > 0; i--)
-    if (!only_takes_arm (only, experiment->arms->pdata[i - 1]))
-      g_ptr_array_remove_index (experiment->arms, i - 1);
 }
 
 void

@@ -18,18 +18,17 @@ free_entry (gpointer entry)
 }
 
 void
-pr_walk_init (PrWalk *walk, const PrExperiment *experiment, PrStore *store, const char *out_dir)
+pr_walk_init (PrWalk *walk, const PrExperiment *experiment, const PrRunSpec *run, const PrRunKeys *keys, PrStore *store,
+              PrWatch *watch)
 {
-  *walk = (PrWalk){ .experiment = experiment, .store = store, .out_dir = out_dir };
+  *walk = (PrWalk){ .experiment = experiment, .run = run, .keys = keys, .store = store, .watch = watch };
   walk->entries = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, free_entry);
-  walk->failed = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
 }
 
 void
 pr_walk_clear (PrWalk *walk)
 {
   g_hash_table_unref (walk->entries);
-  g_hash_table_unref (walk->failed);
 }
 
 char *
@@ -46,35 +45,21 @@ pr_walk_run_name (const PrRunSpec *run, const char *run_key)
   return g_string_free (g_steal_pointer (&name), FALSE);
 }
 
-const char *
-pr_walk_failed_stage (const PrWalk *walk, const PrRunSpec *run, const PrRunKeys *keys)
-{
-  for (guint i = 0; i < run->nodes->len; i++)
-    {
-      const PrNode *node = g_ptr_array_index (run->nodes, i);
-
-      if (g_hash_table_contains (walk->failed, pr_run_keys_get (keys, node)))
-        return node->name;
-    }
-  return NULL;
-}
-
 static const PrEntry *
-entry_of (const PrWalk *walk, const PrRunKeys *keys, const PrNode *node)
+entry_of (const PrWalk *walk, const PrNode *node)
 {
-  return g_hash_table_lookup (walk->entries, pr_run_keys_get (keys, node));
+  return g_hash_table_lookup (walk->entries, pr_run_keys_get (walk->keys, node));
 }
 
 /* One folder an edge, NULL where it is unconnected; to free with free_dirs(). */
 static char **
-input_dirs (const PrWalk *walk, const PrRunKeys *keys, const PrNode *node)
+input_dirs (const PrWalk *walk, const PrNode *node)
 {
   char **dirs = g_new0 (char *, node->n_edges + 1);
 
   for (gsize i = 0; i < node->n_edges; i++)
     if (node->edges[i].from != NULL)
-      dirs[i] =
-          g_build_filename (entry_of (walk, keys, node->edges[i].from)->dir, node->edges[i].from_slot->name, NULL);
+      dirs[i] = g_build_filename (entry_of (walk, node->edges[i].from)->dir, node->edges[i].from_slot->name, NULL);
   return dirs;
 }
 
@@ -88,21 +73,23 @@ free_dirs (char **dirs, gsize n)
 
 /* Run the stage into build->dir; the record is saved there. */
 static gboolean
-run_stage (const PrWalk *walk, const PrRunSpec *run, const PrRunKeys *keys, const PrNode *node, const PrBuild *build,
-           const PrWatch *watch, PrDims **ret_dims, double *ret_seconds, GError **error)
+run_stage (const PrWalk *walk, const PrNode *node, const PrBuild *build, PrDims **ret_dims, double *ret_seconds,
+           GError **error)
 {
-  PrStoreView view = { walk->store, keys };
-  g_autoptr (PrRunPlan) plan = pr_run_plan_new (run, pr_store_view_cached, &view, error);
+  PrStoreView view = { walk->store, walk->keys, NULL };
+  g_autoptr (PrRunPlan) plan = pr_run_plan_new (walk->run, pr_store_view_cached, &view, error);
   g_autoptr (PrRecord) record = NULL;
   char **dirs;
-  PrStageRun call = {
-    .node = node, .seed = pr_node_seed (node, run), .dir = build->dir, .scratch = build->scratch, .watch = watch
-  };
+  PrStageRun call = { .node = node,
+                      .seed = pr_node_seed (node, walk->run),
+                      .dir = build->dir,
+                      .scratch = build->scratch,
+                      .watch = walk->watch };
   gboolean ok;
 
   if (plan == NULL)
     return FALSE;
-  dirs = input_dirs (walk, keys, node);
+  dirs = input_dirs (walk, node);
   call.input_dirs = (const char *const *)dirs;
   ok = pr_stage_run (&call, pr_run_plan_find (plan, node), &record, ret_dims, error)
        && pr_record_save (record, build->dir, error);
@@ -113,61 +100,82 @@ run_stage (const PrWalk *walk, const PrRunSpec *run, const PrRunKeys *keys, cons
 }
 
 static PrEntry *
-compute (const PrWalk *walk, const PrRunSpec *run, const PrRunKeys *keys, const PrNode *node, PrBuild *build,
-         PrWatch *watch, GError **error)
+compute (const PrWalk *walk, const PrNode *node, PrBuild *build, GError **error)
 {
   g_autoptr (PrDims) dims = NULL;
   GError *raised = NULL;
   PrEntry *entry;
 
-  pr_watch_emit (watch, PR_EVENT_STAGE_BEGIN, NULL);
-  if (!run_stage (walk, run, keys, node, build, watch, &dims, &watch->now.seconds, error))
+  if (walk->may_compute != NULL && !walk->may_compute (build->key, walk->ctx, error))
     {
       pr_store_abort (build);
       return NULL;
     }
-  entry = pr_store_commit (walk->store, build, node->entry->stage, pr_run_keys_identity (keys, node), dims, &raised);
+  pr_watch_emit (walk->watch, PR_EVENT_STAGE_BEGIN, NULL);
+  if (!run_stage (walk, node, build, &dims, &walk->watch->now.seconds, error))
+    {
+      pr_store_abort (build);
+      return NULL;
+    }
+  entry =
+      pr_store_commit (walk->store, build, node->entry->stage, pr_run_keys_identity (walk->keys, node), dims, &raised);
   if (entry == NULL)
     g_propagate_prefixed_error (error, raised, "stage '%s': ", node->name);
   else
-    pr_watch_emit (watch, PR_EVENT_STAGE_END, NULL);
+    pr_watch_emit (walk->watch, PR_EVENT_STAGE_END, NULL);
   return entry;
 }
 
 static gboolean
-do_node (PrWalk *walk, const PrRunSpec *run, const PrRunKeys *keys, const PrNode *node, PrWatch *watch, GError **error)
+do_node (PrWalk *walk, const PrNode *node, GError **error)
 {
-  const char *key = pr_run_keys_get (keys, node);
+  const char *key = pr_run_keys_get (walk->keys, node);
   PrEntry *entry = NULL;
   PrBuild *build;
   GError *raised = NULL;
 
-  if (pr_watch_cancelled (watch))
+  if (pr_watch_cancelled (walk->watch))
     {
       g_set_error (error, PR_ERROR, PR_ERROR_CANCELLED, "cancelled before stage '%s'", node->name);
       return FALSE;
     }
   if (g_hash_table_contains (walk->entries, key))
     return TRUE;
-  build = pr_store_acquire (walk->store, key, watch, &entry, &raised);
+  build = pr_store_acquire (walk->store, key, walk->watch, &entry, &raised);
   if (raised != NULL)
     {
       g_propagate_prefixed_error (error, raised, "stage '%s': ", node->name);
       return FALSE;
     }
   if (build == NULL)
-    {
-      walk->n_cached++;
-      pr_watch_emit (watch, PR_EVENT_STAGE_CACHED, NULL);
-    }
+    pr_watch_emit (walk->watch, PR_EVENT_STAGE_CACHED, NULL);
   else
     {
-      entry = compute (walk, run, keys, node, build, watch, error);
+      entry = compute (walk, node, build, error);
       if (entry == NULL)
         return FALSE;
-      walk->n_computed++;
     }
   g_hash_table_insert (walk->entries, g_strdup (key), entry);
+  return TRUE;
+}
+
+gboolean
+pr_walk_stages (PrWalk *walk, guint n_nodes, GError **error)
+{
+  PrWatch *watch = walk->watch;
+
+  for (guint i = 0; i < n_nodes; i++)
+    {
+      const PrNode *node = g_ptr_array_index (walk->run->nodes, i);
+
+      watch->now.node = i + 1;
+      watch->now.stage = node->name;
+      watch->now.key = pr_run_keys_get (walk->keys, node);
+      if (!do_node (walk, node, error))
+        return FALSE;
+    }
+  watch->now.node = 0;
+  watch->now.stage = watch->now.key = NULL;
   return TRUE;
 }
 
@@ -175,16 +183,16 @@ do_node (PrWalk *walk, const PrRunSpec *run, const PrRunKeys *keys, const PrNode
 
 /* The folder of the last ranking of the pipeline, to free; NULL if there is none. */
 static char *
-find_ranking (const PrWalk *walk, const PrRunSpec *run, const PrRunKeys *keys)
+find_ranking (const PrWalk *walk)
 {
-  for (guint i = run->nodes->len; i-- > 0;)
+  for (guint i = walk->run->nodes->len; i-- > 0;)
     {
-      const PrNode *node = g_ptr_array_index (run->nodes, i);
+      const PrNode *node = g_ptr_array_index (walk->run->nodes, i);
       const PrStage *stage = node->entry->stage;
 
       for (gsize j = 0; j < stage->n_slots; j++)
         if (stage->slots[j].direction == PR_SLOT_OUT && strcmp (stage->slots[j].type, RANKING_TYPE) == 0)
-          return g_build_filename (entry_of (walk, keys, node)->dir, stage->slots[j].name, NULL);
+          return g_build_filename (entry_of (walk, node)->dir, stage->slots[j].name, NULL);
     }
   return NULL;
 }
@@ -195,11 +203,12 @@ free_record (gpointer record)
   pr_record_free (record);
 }
 
-static gboolean
-write_result (const PrWalk *walk, const PrRunSpec *run, const PrRunKeys *keys, const char *path, GError **error)
+gboolean
+pr_walk_write (PrWalk *walk, const char *path, GError **error)
 {
   const PrExperiment *experiment = walk->experiment;
-  g_autofree char *run_key = pr_run_keys_run (keys, experiment->name, run), *ranking = find_ranking (walk, run, keys);
+  const PrRunSpec *run = walk->run;
+  g_autofree char *run_key = pr_run_keys_run (walk->keys, experiment->name, run), *ranking = find_ranking (walk);
   g_autofree PrStageResult *stages = g_new0 (PrStageResult, run->nodes->len);
   g_autoptr (GPtrArray) records = g_ptr_array_new_with_free_func (free_record);
   json_t *provenance;
@@ -216,39 +225,16 @@ write_result (const PrWalk *walk, const PrRunSpec *run, const PrRunKeys *keys, c
   for (guint i = 0; i < run->nodes->len; i++)
     {
       const PrNode *node = g_ptr_array_index (run->nodes, i);
-      PrRecord *record = pr_record_load (entry_of (walk, keys, node)->dir, error);
+      PrRecord *record = pr_record_load (entry_of (walk, node)->dir, error);
 
       if (record == NULL)
         return FALSE;
       g_ptr_array_add (records, record);
-      stages[i] = (PrStageResult){ node->name, pr_run_keys_get (keys, node), record };
+      stages[i] = (PrStageResult){ node->name, pr_run_keys_get (walk->keys, node), record };
     }
-  provenance = pr_provenance_new (experiment, run, keys);
+  provenance = pr_provenance_new (experiment, run, walk->keys);
   result.provenance = provenance;
   ok = pr_results_write_run (&result, path, error);
   json_decref (provenance);
   return ok;
-}
-
-gboolean
-pr_walk_run (PrWalk *walk, const PrRunSpec *run, const PrRunKeys *keys, PrWatch *watch, const char *path,
-             GError **error)
-{
-  for (guint i = 0; i < run->nodes->len; i++)
-    {
-      const PrNode *node = g_ptr_array_index (run->nodes, i);
-      GError *raised = NULL;
-
-      watch->now.node = i + 1;
-      watch->now.stage = node->name;
-      watch->now.key = pr_run_keys_get (keys, node);
-      if (do_node (walk, run, keys, node, watch, &raised))
-        continue;
-      if (!g_error_matches (raised, PR_ERROR, PR_ERROR_CANCELLED))
-        g_hash_table_add (walk->failed, g_strdup (watch->now.key));
-      g_propagate_error (error, raised);
-      return FALSE;
-    }
-  watch->now.stage = watch->now.key = NULL;
-  return write_result (walk, run, keys, path, error);
 }

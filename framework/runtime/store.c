@@ -23,6 +23,7 @@ struct PrStore
 {
   char *dir;
   GHashTable *verified; /* keys whose digests were checked */
+  int use;              /* descriptor of the shared lock; -1: not for running, or of a store that cannot be written */
 };
 
 static char *
@@ -56,6 +57,7 @@ store_new (const char *dir)
 
   store->dir = g_canonicalize_filename (dir, NULL);
   store->verified = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  store->use = -1;
   return store;
 }
 
@@ -64,6 +66,7 @@ pr_store_free (PrStore *store)
 {
   if (store == NULL)
     return;
+  pr_lock_release (store->use);
   g_free (store->dir);
   g_hash_table_unref (store->verified);
   g_free (store);
@@ -149,6 +152,26 @@ clean_tmp (const PrStore *store)
     }
 }
 
+/* Say that the store is in use, for as long as this object lives. */
+static gboolean
+use (PrStore *store, GError **error)
+{
+  g_autofree char *path = path_of (store, "locks", "store.lock");
+  GError *raised = NULL;
+  gboolean exempt;
+
+  store->use = pr_lock_try_shared (path, &exempt, &raised);
+  if (store->use >= 0 || exempt)
+    return TRUE;
+  if (raised != NULL)
+    g_propagate_error (error, raised);
+  else
+    g_set_error (error, PR_ERROR, PR_ERROR_IO,
+                 "gc is removing entries of store '%s'; start again when it has ended, or name another with --store",
+                 store->dir);
+  return FALSE;
+}
+
 PrStore *
 pr_store_open (const char *dir, GError **error)
 {
@@ -166,6 +189,8 @@ pr_store_open (const char *dir, GError **error)
       if (!g_file_test (folder, G_FILE_TEST_IS_DIR) && !pr_folder_make (folder, error))
         return NULL;
     }
+  if (!use (store, error))
+    return NULL;
   clean_tmp (store);
   return g_steal_pointer (&store);
 }
@@ -178,7 +203,7 @@ pr_store_open_readonly (const char *dir, GError **error)
 
   if (!g_file_test (store->dir, G_FILE_TEST_EXISTS))
     return NULL;
-  return check_mark (store, &marked, error) ? g_steal_pointer (&store) : NULL;
+  return check_mark (store, &marked, error) && marked ? g_steal_pointer (&store) : NULL;
 }
 
 /* Looking ---------------------------------------------------------------------------------------------------------- */
@@ -195,19 +220,54 @@ pr_store_look (PrStore *store, const char *key, gboolean digests, GError **error
   return entry;
 }
 
+void
+pr_store_trust (PrStore *store, const char *key)
+{
+  g_hash_table_add (store->verified, g_strdup (key));
+}
+
+static void
+free_entry (gpointer entry)
+{
+  pr_entry_free (entry);
+}
+
+GHashTable *
+pr_store_seen_new (void)
+{
+  return g_hash_table_new_full (g_str_hash, g_str_equal, g_free, free_entry);
+}
+
+static void
+copy_dims (const PrDims *from, PrDims *to)
+{
+  for (guint i = 0; i < from->all->len; i++)
+    {
+      const PrDim *dim = g_ptr_array_index (from->all, i);
+
+      pr_dims_set (to, dim->slot, dim->dim, dim->value);
+    }
+}
+
 gboolean
 pr_store_view_cached (const PrNode *node, PrDims *dims, gpointer user_data)
 {
   const PrStoreView *view = user_data;
   const char *key = pr_run_keys_get (view->keys, node);
-  g_autoptr (PrEntry) entry = view->store != NULL && key != NULL ? pr_store_look (view->store, key, FALSE, NULL) : NULL;
+  g_autoptr (PrEntry) mine = NULL;
+  gpointer entry = NULL;
 
-  for (guint i = 0; entry != NULL && i < entry->dims->all->len; i++)
+  if (view->store == NULL || key == NULL)
+    return FALSE;
+  if (view->seen == NULL || !g_hash_table_lookup_extended (view->seen, key, NULL, &entry))
     {
-      const PrDim *dim = g_ptr_array_index (entry->dims->all, i);
-
-      pr_dims_set (dims, dim->slot, dim->dim, dim->value);
+      mine = pr_store_look (view->store, key, FALSE, NULL);
+      entry = mine;
+      if (view->seen != NULL)
+        g_hash_table_insert (view->seen, g_strdup (key), g_steal_pointer (&mine));
     }
+  if (entry != NULL)
+    copy_dims (((const PrEntry *)entry)->dims, dims);
   return entry != NULL;
 }
 

@@ -13,7 +13,7 @@ typedef enum
   PR_EVENT_RUN_BEGIN,    /* run, n_runs, arm, seed, n_nodes */
   PR_EVENT_RUN_DONE,     /* its sealed result was there already */
   PR_EVENT_RUN_END,      /* its result was written; text: the file */
-  PR_EVENT_RUN_FAILED,   /* text: the message */
+  PR_EVENT_RUN_FAILED,   /* text: the message; code; stage and key of what failed */
   PR_EVENT_STAGE_WAIT,   /* another process computes it */
   PR_EVENT_STAGE_BEGIN,  /* node, n_nodes, stage, key */
   PR_EVENT_STAGE_STEP,   /* done, total (0: unknown), text: status or NULL */
@@ -35,6 +35,7 @@ typedef struct
   guint64 done, total;
   const char *text;
   double seconds;
+  int code; /* PrError */
 } PrEvent;
 
 typedef void (*PrEventFunc) (const PrEvent *event, gpointer ctx);

@@ -60,9 +60,15 @@ for command in check plan; do
 done
 
 # plan
-expect 0 "$program" plan "$tmp/good.manifest" --plugin-path "$plugins" --store "$tmp/store"
+expect 0 "$program" plan "$tmp/good.manifest" --plugin-path "$plugins" --store "$tmp/store" --out "$tmp/frozen" --dry-run
 out_has "6 runs"; out_has "to do"; err_empty
+test ! -e "$tmp/frozen" || fail "a dry run made a folder"
+expect 0 "$program" plan "$tmp/good.manifest" --plugin-path "$plugins" --store "$tmp/store" --out "$tmp/frozen" --parameters
+out_has "6 runs"; out_has "frozen: $tmp/frozen/plan.json"; out_has "n = 2  (arm two:"; out_has "colour = green  (default)"; err_empty
+test -s "$tmp/frozen/plan.json" || fail "no plan.json"
 test ! -e "$tmp/store" || fail "plan made a store"
+expect 2 "$program" run "$tmp/good.manifest" --plugin-path "$plugins" --store "$tmp/store" --out "$tmp/frozen" --set source.n=6
+err_has "was frozen"; err_has "settings (--set): was nothing, is source.n=6"; err_has "from stage 'source' on"
 
 # plugins
 expect 6 "$program" inspect --plugin-path "$tmp/nowhere"; err_has "$tmp/nowhere"
@@ -87,11 +93,11 @@ run=("$program" run "$tmp/breaks.manifest" --plugin-path "$plugins" --store "$tm
 printf '[stage breaks-run]\n[arm a]\npipeline = breaks-run\n' > "$tmp/breaks.manifest"
 for how in silent-failure lying-success unknown-output broken-promise no-output; do
   expect 3 "${run[@]}" --set breaks-run.how=$how; err_has "stage 'breaks-run'"; err_has "breaks-run.so"
-  expect 0 "$program" plan "$tmp/breaks.manifest" --plugin-path "$plugins" --store "$tmp/store" --set breaks-run.how=$how
+  expect 0 "$program" plan "$tmp/breaks.manifest" --plugin-path "$plugins" --store "$tmp/store" --dry-run --set breaks-run.how=$how
   out_has "stages: 1 to do, 0 cached"
 done
 expect 0 "${run[@]}"
-expect 0 "$program" plan "$tmp/breaks.manifest" --plugin-path "$plugins" --store "$tmp/store"
+expect 0 "$program" plan "$tmp/breaks.manifest" --plugin-path "$plugins" --store "$tmp/store" --dry-run
 out_has "stages: 0 to do, 1 cached"
 expect 6 "${run[@]}" --store "/dev/null/store"; err_has "/dev/null/store"
 

@@ -39,7 +39,7 @@ expect 0 run --quiet; out_has "0 stages computed, 0 cached; 0 runs done now, 4 b
 test "$(calls)" -eq 5 || fail "the second run called a stage"
 sed '/stages computed/,$d; /^  cost/,$d' "$tmp/out" | cmp -s - first || fail "another table"
 test -s first || fail "no table"
-expect 0 "$program" plan m.manifest --plugin-path "$plugins"; out_has "stages: 0 to do, 8 cached"
+expect 0 "$program" plan m.manifest --plugin-path "$plugins" --dry-run; out_has "stages: 0 to do, 8 cached"
 outputs pauserec-store > reference
 
 # One thread or two, one store or another: the same bytes.
@@ -52,7 +52,7 @@ expect 0 run --store s1 --out o4 --only arm=long --only seed=2; out_has "2 cache
 
 # Ctrl-C in the middle of a stage: 130, one report, nothing half-written; then it goes on.
 rm -f tally
-expect 130 run --store s5 --out o5 --set walk.signal_at=6; err_has "cancelled"; err_has "stage 'walk'"
+expect 130 run --store s5 --out o5 --set walk.signal_at=6; err_has "cancelled; what is done is kept"
 test ! -e o5/results.h5 -a -z "$(below s5/tmp o5/runs)" -a -n "$(below s5/scratch)" || fail "Ctrl-C left: $(find s5/tmp o5)"
 expect 130 run --store s5 --out o5 --set walk.signal_at=6 --set walk.signals=2 # goes on at 4; the second Ctrl-C is at once
 expect 0 run --store s5 --out o5
@@ -82,6 +82,8 @@ END
 limited () { (ulimit -f "$1"; shift; "$program" run "$@" --plugin-path "$plugins"); }
 expect 6 limited 100 big.manifest --store s7 --out o7; err_has "stage 'seed'"; err_has "cannot write"
 test -z "$(below s7/tmp o7/runs)" || fail "a full disk left: $(below s7/tmp o7/runs)"
+expect 6 limited 4 m.manifest --store s1 --out o7b; err_has "o7b/plan.json"
+expect 0 "$program" plan m.manifest --plugin-path "$plugins" --store s1 --out o7b
 expect 6 limited 4 m.manifest --store s1 --out o7b; err_has "short, seed 1"; err_has "o7b/runs/short-s1"
 test -z "$(below o7b/runs)" || fail "a full disk left: $(below o7b/runs)"
 expect 0 "$program" run big.manifest --plugin-path "$plugins" --store s7 --out o7
@@ -97,7 +99,7 @@ expect 6 run --store s1 --out file; err_has "'file/runs'"
 expect 2 run --set walk.stepps=3; err_has "did you mean 'steps'"
 if test "$(id -u)" -ne 0; then # what root cannot see, check-store does as an ordinary user
   chmod -R a-w s1
-  expect 6 run --store s1 --out o10 --set walk.steps=5; err_has "is the store writable?"
+  expect 6 run --store s1 --out o10 --set walk.steps=5; err_has "is that folder writable?"
   chmod -R u+w s1
 fi
 finish

@@ -254,7 +254,7 @@ START_TEST (a_plan_sees_what_is_there)
   g_autoptr (PrStore) store = NULL;
   g_autoptr (PrRunKeys) keys = pr_run_keys_new (&fake.run);
   g_autoptr (PrDims) found = pr_dims_new ();
-  PrStoreView view = { NULL, keys };
+  PrStoreView view = { NULL, keys, NULL };
   const char *key = pr_run_keys_get (keys, &fake.node);
   PrEntry *none = NULL;
   PrBuild *build;

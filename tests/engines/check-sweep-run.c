@@ -1,11 +1,11 @@
-/* An experiment that is killed, disturbed or damaged anywhere ends in the same results as one that was left alone. */
+/* A sweep that is killed, disturbed or damaged anywhere ends in the same results as one that was left alone. */
 #include "config.h"
 
 #include "pr-check.h"
 
+#include "engines/sweep-run.h"
 #include "results/h5.h"
 #include "results/results.h"
-#include "runtime/experiment-run.h"
 #include "runtime/folder.h"
 #include "runtime/sha256.h"
 
@@ -22,8 +22,11 @@
 
 static char *dir, *tally;
 static const char *manifest_text;
+static PrSweepMode mode;
+static guint jobs;
 
-/* What a watch does besides counting: die at one event, or ask to stop at it. */
+/* What a watch does besides counting events other than steps, of which there are as many as there is time for: die at
+ * one of them, or ask to stop at it. */
 static int n_events, die_at, stop_at;
 static gint cancel;
 static GString *seen;
@@ -34,6 +37,8 @@ on_event (const PrEvent *event, gpointer ctx)
   (void)ctx;
   if (event->kind == PR_EVENT_NOTE || event->kind == PR_EVENT_RUN_FAILED)
     g_string_append_printf (seen, "%s: %s\n", pr_event_name (event->kind), event->text);
+  if (event->kind == PR_EVENT_STAGE_STEP)
+    return;
   if (n_events == die_at)
     kill (getpid (), SIGKILL);
   if (n_events == stop_at)
@@ -51,6 +56,8 @@ setup (void)
   g_setenv ("PR_TEST_TALLY", tally, TRUE);
   seen = g_string_new ("");
   manifest_text = MANIFEST;
+  mode = PR_SWEEP_RUN;
+  jobs = 1;
   n_events = 0;
   cancel = 0;
   die_at = stop_at = -1;
@@ -67,7 +74,7 @@ teardown (void)
 
 /* Run MANIFEST with these settings into DIR/<place>-store and DIR/<place>-out. */
 static gboolean
-run (const char *place, const char *const *set, PrExperimentSummary *ret_summary, GError **error)
+run (const char *place, const char *const *set, PrSweepSummary *ret_summary, GError **error)
 {
   g_autofree char *plugin = g_build_filename (g_getenv ("PR_BUILD_DIR"), "tests", "runtime", ".libs", "probe.so", NULL);
   g_autofree char *manifest = g_build_filename (dir, "m.manifest", NULL);
@@ -83,15 +90,24 @@ run (const char *place, const char *const *set, PrExperimentSummary *ret_summary
   ck_assert (g_file_set_contents (manifest, manifest_text, -1, NULL));
   experiment = pr_experiment_load (manifest, registry, &options, &fault);
   ck_assert_no_error (fault);
-  return pr_experiment_run (experiment, store, out, &watch, ret_summary, error);
+  return pr_sweep_run (&(PrSweepCall){ .experiment = experiment,
+                                       .set = set,
+                                       .store_dir = store,
+                                       .out_dir = out,
+                                       .mode = mode,
+                                       .engine = &pr_engine_local,
+                                       .jobs = jobs,
+                                       .threads = 1,
+                                       .watch = &watch },
+                       ret_summary, error);
 }
 
 static void
-must_run (const char *place, PrExperimentSummary *ret_summary)
+must_run (const char *place, PrSweepSummary *ret_summary)
 {
   g_autoptr (GError) error = NULL;
 
-  pr_experiment_summary_clear (ret_summary);
+  pr_sweep_summary_clear (ret_summary);
   run (place, NULL, ret_summary, &error);
   ck_assert_no_error (error);
 }
@@ -144,34 +160,34 @@ check_clean (const char *place)
 
 START_TEST (the_second_time_there_is_nothing_to_do)
 {
-  PrExperimentSummary summary = { 0 };
+  PrSweepSummary summary = { 0 };
   g_autofree char *first = NULL, *second = NULL, *third = NULL, *before = NULL, *after = NULL;
   g_autofree char *out = g_build_filename (dir, "a-out", NULL);
 
   must_run ("a", &summary);
   first = tallied ();
   ck_assert_str_eq (first, "seed:0\nwalk:0\nwalk:0\nwalk:0\nwalk:0\n");
-  ck_assert_uint_eq (summary.n_computed, 5);
-  ck_assert_uint_eq (summary.n_cached, 0);
-  ck_assert_uint_eq (summary.n_written, 4);
+  ck_assert_uint_eq (summary.report.n_computed, 5);
+  ck_assert_uint_eq (summary.report.n_cached, 0);
+  ck_assert_uint_eq (summary.report.n_written, 4);
   ck_assert (g_file_test (summary.results, G_FILE_TEST_EXISTS));
   before = digests ("a");
   must_run ("a", &summary);
   second = tallied ();
   ck_assert_str_eq (second, "");
-  ck_assert_uint_eq (summary.n_computed + summary.n_cached + summary.n_written, 0);
-  ck_assert_uint_eq (summary.n_done, 4);
+  ck_assert_uint_eq (summary.report.n_computed + summary.report.n_cached + summary.report.n_written, 0);
+  ck_assert_uint_eq (summary.report.n_done, 4);
   /* Without the results the store still has everything. */
   pr_check_rmdir (out);
   must_run ("a", &summary);
   third = tallied ();
   ck_assert_str_eq (third, "");
-  ck_assert_uint_eq (summary.n_cached, 5);
-  ck_assert_uint_eq (summary.n_written, 4);
+  ck_assert_uint_eq (summary.report.n_cached, 5);
+  ck_assert_uint_eq (summary.report.n_written, 4);
   after = digests ("a");
   ck_assert_str_eq (before, after);
   check_clean ("a");
-  pr_experiment_summary_clear (&summary);
+  pr_sweep_summary_clear (&summary);
 }
 END_TEST
 
@@ -199,7 +215,7 @@ measured (const char *results, gint64 *ret_n)
 
 START_TEST (stages_of_the_store_cost_what_they_cost_then)
 {
-  PrExperimentSummary summary = { 0 };
+  PrSweepSummary summary = { 0 };
   g_autofree char *out = g_build_filename (dir, "a-out", NULL);
   g_autofree double *before = NULL, *after = NULL;
   gint64 n, again;
@@ -216,11 +232,11 @@ START_TEST (stages_of_the_store_cost_what_they_cost_then)
       }
   pr_check_rmdir (out);
   must_run ("a", &summary);
-  ck_assert_uint_eq (summary.n_cached, 5);
+  ck_assert_uint_eq (summary.report.n_cached, 5);
   after = measured (summary.results, &again);
   ck_assert_int_eq (again, n);
   ck_assert_mem_eq (before, after, sizeof (double) * 3 * (gsize)n);
-  pr_experiment_summary_clear (&summary);
+  pr_sweep_summary_clear (&summary);
 }
 END_TEST
 
@@ -233,7 +249,7 @@ run_and_die (const char *place, const char *const *set)
 
   if (child == 0)
     {
-      PrExperimentSummary summary = { 0 };
+      PrSweepSummary summary = { 0 };
 
       run (place, set, &summary, NULL);
       _exit (0);
@@ -245,15 +261,15 @@ run_and_die (const char *place, const char *const *set)
 
 START_TEST (killed_at_any_event_it_ends_the_same)
 {
-  PrExperimentSummary summary = { 0 };
+  PrSweepSummary summary = { 0 };
   g_autofree char *reference = NULL;
   int n = 0;
 
   must_run ("reference", &summary);
   reference = digests ("reference");
   n = n_events;
-  ck_assert_int_gt (n, 60);
-  for (int at = 0; at < n; at += 7)
+  ck_assert_int_gt (n, 20);
+  for (int at = 0; at < n; at += 2)
     {
       g_autofree char *place = g_strdup_printf ("k%d", at), *found = NULL;
 
@@ -266,26 +282,25 @@ START_TEST (killed_at_any_event_it_ends_the_same)
       ck_assert_str_eq (found, reference);
       check_clean (place);
     }
-  pr_experiment_summary_clear (&summary);
+  pr_sweep_summary_clear (&summary);
 }
 END_TEST
 
+/* The process of a run is killed: the machine's fault, told, and the other runs go on. */
 START_TEST (killed_in_a_stage_it_goes_on_from_the_checkpoint)
 {
-  PrExperimentSummary summary = { 0 };
+  PrSweepSummary summary = { 0 };
   g_autofree char *reference = NULL, *unused = NULL;
-  /* Steps before which the stage dies (13: its output is written), and where it goes on. */
+  /* Steps before which every walk dies (13: a short one has written its output), and where it goes on. */
   const struct
   {
     const char *at;
-    const char *tally;
-  } cases[] = {
-    { "walk.kill_at=0", "seed:0\nwalk:0\nwalk:0\nwalk:0\nwalk:0\nwalk:0\n" },
-    { "walk.kill_at=3", "seed:0\nwalk:0\nwalk:0\nwalk:0\nwalk:0\nwalk:0\n" },
-    { "walk.kill_at=4", "seed:0\nwalk:0\nwalk:4\nwalk:0\nwalk:0\nwalk:0\n" },
-    { "walk.kill_at=11", "seed:0\nwalk:0\nwalk:8\nwalk:0\nwalk:0\nwalk:0\n" },
-    { "walk.kill_at=13", "seed:0\nwalk:0\nwalk:12\nwalk:0\nwalk:0\nwalk:0\n" },
-  };
+    int resumed;
+  } cases[] = { { "walk.kill_at=0", 0 },
+                { "walk.kill_at=3", 0 },
+                { "walk.kill_at=4", 4 },
+                { "walk.kill_at=11", 8 },
+                { "walk.kill_at=13", 12 } };
 
   must_run ("reference", &summary);
   reference = digests ("reference");
@@ -293,35 +308,45 @@ START_TEST (killed_in_a_stage_it_goes_on_from_the_checkpoint)
   for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
     {
       const char *const set[] = { cases[i].at, NULL };
-      g_autofree char *place = g_strdup_printf ("c%d", (int)i), *found = NULL, *calls = NULL;
+      g_autofree char *place = g_strdup_printf ("c%d", (int)i), *found = NULL, *calls = NULL, *again = NULL;
+      g_autofree char *expected = g_strdup_printf ("walk:%d\nwalk:%d\nwalk:%d\nwalk:%d\n", cases[i].resumed,
+                                                   cases[i].resumed, cases[i].resumed, cases[i].resumed);
+      g_autoptr (GError) error = NULL;
 
-      ck_assert (run_and_die (place, set));
-      must_run (place, &summary);
+      pr_sweep_summary_clear (&summary);
+      ck_assert (!run (place, set, &summary, &error));
+      ck_assert_pr_error (error, PR_ERROR_IO, "short, seed 1: stage 'walk': its process was killed (signal 9)");
+      ck_assert_ptr_nonnull (strstr (error->message, "long, seed 2: stage 'walk': its process was killed"));
+      ck_assert_uint_eq (summary.report.n_failed, 4);
+      ck_assert_uint_eq (summary.report.n_computed, 1);
       calls = tallied ();
-      ck_assert_str_eq (calls, cases[i].tally);
+      ck_assert_str_eq (calls, "seed:0\nwalk:0\nwalk:0\nwalk:0\nwalk:0\n");
+      must_run (place, &summary);
+      again = tallied ();
+      ck_assert_str_eq (again, expected);
       found = digests (place);
       ck_assert_str_eq (found, reference);
       check_clean (place);
     }
-  pr_experiment_summary_clear (&summary);
+  pr_sweep_summary_clear (&summary);
 }
 END_TEST
 
 START_TEST (cancelled_it_says_so_and_goes_on_later)
 {
-  PrExperimentSummary summary = { 0 };
+  PrSweepSummary summary = { 0 };
   g_autofree char *reference = NULL, *found = NULL;
   g_autoptr (GError) error = NULL;
 
   must_run ("reference", &summary);
   reference = digests ("reference");
-  for (int at = 0; at < 40; at += 7)
+  for (int at = 0; at < 20; at += 3)
     {
       g_autofree char *place = g_strdup_printf ("s%d", at);
 
       n_events = 0;
       stop_at = at;
-      pr_experiment_summary_clear (&summary);
+      pr_sweep_summary_clear (&summary);
       ck_assert (!run (place, NULL, &summary, &error));
       ck_assert_pr_error (error, PR_ERROR_CANCELLED, "cancelled");
       ck_assert_ptr_null (summary.results);
@@ -334,29 +359,29 @@ START_TEST (cancelled_it_says_so_and_goes_on_later)
       ck_assert_str_eq (found, reference);
       check_clean (place);
     }
-  pr_experiment_summary_clear (&summary);
+  pr_sweep_summary_clear (&summary);
 }
 END_TEST
 
-START_TEST (cancelled_among_cached_stages_it_stops_too)
+START_TEST (cancelled_before_it_begins_it_begins_nothing)
 {
-  PrExperimentSummary summary = { 0 };
+  PrSweepSummary summary = { 0 };
   g_autofree char *out = g_build_filename (dir, "a-out", NULL);
   g_autoptr (GError) error = NULL;
 
   must_run ("a", &summary);
-  pr_experiment_summary_clear (&summary);
+  pr_sweep_summary_clear (&summary);
   pr_check_rmdir (out);
   cancel = 1;
   ck_assert (!run ("a", NULL, &summary, &error));
-  ck_assert_pr_error (error, PR_ERROR_CANCELLED, "before stage 'seed'");
-  ck_assert_uint_eq (summary.n_written, 0);
+  ck_assert_pr_error (error, PR_ERROR_CANCELLED, "cancelled; what is done is kept");
+  ck_assert_uint_eq (summary.report.n_written, 0);
 }
 END_TEST
 
 START_TEST (a_failed_stage_does_not_stop_runs_that_do_not_need_it)
 {
-  PrExperimentSummary summary = { 0 };
+  PrSweepSummary summary = { 0 };
   g_autoptr (GError) error = NULL;
   g_autofree char *calls = NULL;
 
@@ -367,14 +392,44 @@ START_TEST (a_failed_stage_does_not_stop_runs_that_do_not_need_it)
                       "long, seed 1: stage 'walk': stumbled as it was told\nlong, seed 2: stage");
   ck_assert_ptr_nonnull (strstr (error->message, "\n2 more runs need the same stages"));
   ck_assert_ptr_null (strstr (error->message, "short"));
-  ck_assert_uint_eq (summary.n_failed, 4);
-  ck_assert_uint_eq (summary.n_written, 2);
-  ck_assert_uint_eq (summary.n_computed, 3);
+  ck_assert_uint_eq (summary.report.n_failed, 4);
+  ck_assert_uint_eq (summary.report.n_written, 2);
+  ck_assert_uint_eq (summary.report.n_computed, 3);
   ck_assert (g_file_test (summary.results, G_FILE_TEST_EXISTS));
   calls = tallied ();
   ck_assert_str_eq (calls, "seed:0\nwalk:0\nwalk:0\nwalk:0\nwalk:0\n");
   ck_assert_ptr_nonnull (strstr (seen->str, "run_failed: needs stage 'walk', which failed"));
-  pr_experiment_summary_clear (&summary);
+  pr_sweep_summary_clear (&summary);
+}
+END_TEST
+
+/* What failed by itself would only fail again: `run` says so without trying, `retry` tries. */
+START_TEST (what_failed_is_tried_again_by_retry_alone)
+{
+  PrSweepSummary summary = { 0 };
+  g_autoptr (GError) error = NULL;
+  g_autofree char *first = NULL, *second = NULL, *third = NULL;
+
+  manifest_text = MANIFEST "walk.fail = true\n";
+  ck_assert (!run ("a", NULL, &summary, &error));
+  ck_assert_uint_eq (summary.report.n_failed, 2);
+  first = tallied ();
+  g_clear_error (&error);
+  pr_sweep_summary_clear (&summary);
+  ck_assert (!run ("a", NULL, &summary, &error));
+  ck_assert_pr_error (error, PR_ERROR_NUMERIC, "stage 'walk': stumbled as it was told");
+  ck_assert_ptr_nonnull (strstr (error->message, "`pauserec retry`"));
+  ck_assert_uint_eq (summary.report.n_failed, 2);
+  ck_assert_uint_eq (summary.report.n_done, 2);
+  second = tallied ();
+  ck_assert_str_eq (second, "");
+  g_clear_error (&error);
+  pr_sweep_summary_clear (&summary);
+  mode = PR_SWEEP_RETRY_FAILED;
+  ck_assert (!run ("a", NULL, &summary, &error));
+  third = tallied ();
+  ck_assert_str_eq (third, "walk:0\nwalk:0\n");
+  pr_sweep_summary_clear (&summary);
 }
 END_TEST
 
@@ -414,7 +469,7 @@ damage_all (const char *base, const char *name)
 
 START_TEST (damaged_outputs_and_results_are_made_again)
 {
-  PrExperimentSummary summary = { 0 };
+  PrSweepSummary summary = { 0 };
   g_autofree char *objects = g_build_filename (dir, "a-store", "objects", NULL),
                   *out = g_build_filename (dir, "a-out", NULL);
   g_autofree char *before = NULL, *after = NULL, *calls = NULL, *unused = NULL;
@@ -427,8 +482,8 @@ START_TEST (damaged_outputs_and_results_are_made_again)
   ck_assert_uint_ge (damage_all (out, ".h5"), 5);
   must_run ("a", &summary);
   ck_assert_ptr_nonnull (strstr (seen->str, "note: written again: "));
-  ck_assert_uint_eq (summary.n_written, 4);
-  ck_assert_uint_eq (summary.n_computed, 0);
+  ck_assert_uint_eq (summary.report.n_written, 4);
+  ck_assert_uint_eq (summary.report.n_computed, 0);
   after = digests ("a");
   ck_assert_str_eq (before, after);
   /* Results gone and outputs damaged: computed again. */
@@ -442,7 +497,7 @@ START_TEST (damaged_outputs_and_results_are_made_again)
   g_free (after);
   after = digests ("a");
   ck_assert_str_eq (before, after);
-  pr_experiment_summary_clear (&summary);
+  pr_sweep_summary_clear (&summary);
 }
 END_TEST
 
@@ -459,8 +514,9 @@ main (void)
   tcase_add_test (tc, killed_at_any_event_it_ends_the_same);
   tcase_add_test (tc, killed_in_a_stage_it_goes_on_from_the_checkpoint);
   tcase_add_test (tc, cancelled_it_says_so_and_goes_on_later);
-  tcase_add_test (tc, cancelled_among_cached_stages_it_stops_too);
+  tcase_add_test (tc, cancelled_before_it_begins_it_begins_nothing);
   tcase_add_test (tc, a_failed_stage_does_not_stop_runs_that_do_not_need_it);
+  tcase_add_test (tc, what_failed_is_tried_again_by_retry_alone);
   tcase_add_test (tc, damaged_outputs_and_results_are_made_again);
   suite_add_tcase (suite, tc);
   return pr_check_main (suite);
