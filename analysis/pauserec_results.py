@@ -18,7 +18,7 @@ import pandas as pd
 
 from pauserec_statistics import effects, holm, pareto  # noqa: F401 - part of this module for its users
 
-SCHEMA = "pauserec-results/1"
+SCHEMA = "pauserec-results/2"
 SEAL_BLOCK = 512
 
 
@@ -42,15 +42,16 @@ class Results:
 
 def verify(path):
     """Raise ValueError unless the file is sealed and as it was written."""
-    digest = hashlib.sha256()
+    digest, length = hashlib.sha256(), SEAL_BLOCK
     with open(path, "rb") as file:
         seal = file.read(SEAL_BLOCK)
         while block := file.read(1 << 20):
             digest.update(block)
-    expected = f"{SCHEMA}\nsha256 {digest.hexdigest()}\n".encode()
+            length += len(block)
     if not seal.startswith(f"{SCHEMA}\n".encode()):
         raise ValueError(f"{path}: not a results file of pauserec ({SCHEMA})")
-    if seal.rstrip(b"\0") != expected:
+    expected = f"{SCHEMA}\nsha256 {digest.hexdigest()}\nbytes {length}\nkind ".encode()
+    if not seal.startswith(expected):
         raise ValueError(f"{path}: damaged or changed since it was written")
 
 

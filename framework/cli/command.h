@@ -27,6 +27,8 @@ extern const PrCommand pr_command_task;
 extern const PrCommand pr_command_compare;
 extern const PrCommand pr_command_report;
 extern const PrCommand pr_command_gc;
+extern const PrCommand pr_command_verify;
+extern const PrCommand pr_command_export;
 extern const PrCommand pr_command_bench;
 
 /* Which of the shared options a command takes. */

@@ -21,6 +21,8 @@ static const PrCommand *const commands[] = {
   &pr_command_compare,
   &pr_command_report,
   &pr_command_gc,
+  &pr_command_verify,
+  &pr_command_export,
   &pr_command_bench,
   &pr_command_task,
 };

@@ -106,17 +106,14 @@ append_reason (GString *line, const PrStatusText *text, guint i)
 static void
 append_bar (GString *line, const PrRunStatus *run)
 {
-  const gboolean running = run->state == PR_RUN_RUNNING;
   const PrBar bar = { .done = run->done,
                       .total = run->total,
                       .eta = run->stage_eta,
                       .run_eta = run->eta,
                       .elapsed = -1,
-                      .text = running || run->text != NULL ? run->text
-                              : run->begun                 ? "interrupted"
-                                                           : NULL };
+                      .text = run->text == NULL && run->begun ? "begun" : run->text };
 
-  pr_bar_append (line, &bar, running);
+  pr_bar_append (line, &bar, run->state == PR_RUN_RUNNING);
 }
 
 static void

@@ -78,9 +78,10 @@ node_at (const Look *look, const PrPlannedRun *run, guint n)
   return g_ptr_array_index (look->plan->nodes, run->nodes[n]);
 }
 
-/* Say that STATUS is at the stage of KEY, if the run has it. */
+/* Say that run I is at the stage of KEY, if it has it; among several of that key, which do the same, at the one called
+ * NAME. */
 static gboolean
-set_stage (const Look *look, guint i, const char *key)
+set_stage (const Look *look, guint i, const char *key, const char *name)
 {
   const PrPlannedRun *run = run_at (look, i);
   PrRunStatus *status = &look->status->runs[i];
@@ -88,39 +89,20 @@ set_stage (const Look *look, guint i, const char *key)
   for (guint n = 0; key != NULL && n < run->n_nodes; n++)
     {
       const PrPlannedNode *node = node_at (look, run, n);
+      gboolean named = g_strcmp0 (node->name, name) == 0;
 
-      if (strcmp (node->key, key) == 0)
-        {
-          status->stage = g_strdup (node->name);
-          status->node = n + 1;
-          return TRUE;
-        }
+      if (strcmp (node->key, key) != 0 || (status->stage != NULL && !named))
+        continue;
+      g_free (status->stage);
+      status->stage = g_strdup (node->name);
+      status->node = n + 1;
+      if (named)
+        break;
     }
-  return FALSE;
+  return status->stage != NULL;
 }
 
 /* States ----------------------------------------------------------------------------------------------------------- */
-
-/* TRUE if PATH begins with a seal.  To be replaced by pr_results_peek_run(), which also compares length and run. */
-static gboolean
-peek_run (const char *path, const char *run_key, GError **error)
-{
-  static const char start[] = "pauserec-results/1\n";
-  char found[sizeof start - 1];
-  int fd = open (path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-  struct stat info;
-  gboolean ok;
-
-  (void)run_key;
-  if (fd < 0)
-    return FALSE;
-  ok = fstat (fd, &info) == 0 && S_ISREG (info.st_mode) && info.st_size > 512
-       && pread (fd, found, sizeof found, 0) == sizeof found && memcmp (found, start, sizeof found) == 0;
-  close (fd);
-  if (!ok)
-    g_set_error (error, PR_ERROR, PR_ERROR_DATA, "%s: no sealed results", path);
-  return ok;
-}
 
 /* Are the results there?  If they are but are not whole, TEXT says so. */
 static gboolean
@@ -129,7 +111,8 @@ is_done (const Look *look, guint i, gboolean verify)
   const PrPlannedRun *run = run_at (look, i);
   g_autofree char *path = pr_sweep_run_path (look->out_dir, run);
   g_autoptr (GError) fault = NULL;
-  gboolean done = verify ? pr_results_verify_run (path, run->key, NULL, &fault) : peek_run (path, run->key, &fault);
+  gboolean done =
+      verify ? pr_results_verify_run (path, run->key, NULL, &fault) : pr_results_peek_run (path, run->key, &fault);
 
   if (fault != NULL)
     look->status->runs[i].text = g_strdup (fault->message);
@@ -152,6 +135,13 @@ find_failure (const Look *look, guint i)
   return g_hash_table_lookup (look->failures, run->key);
 }
 
+/* Is a run with that last event in the stage that it names, or past it? */
+static gboolean
+goes_on (const PrProgressTail *tail)
+{
+  return tail->kind == PR_EVENT_STAGE_BEGIN || tail->kind == PR_EVENT_STAGE_STEP || tail->kind == PR_EVENT_STAGE_WAIT;
+}
+
 /* Where its last event was. */
 static void
 set_progress (const Look *look, guint i)
@@ -159,12 +149,16 @@ set_progress (const Look *look, guint i)
   PrRunStatus *status = &look->status->runs[i];
   const PrProgressTail *tail = &look->tails[i];
 
-  if (!tail->known || !set_stage (look, i, tail->key))
+  if (!tail->known || !set_stage (look, i, tail->key, tail->stage))
     return;
   status->done = tail->done;
   status->total = tail->total;
-  if (status->state != PR_RUN_RUNNING)
-    return;
+  if (status->state == PR_RUN_MISSING)
+    {
+      if (status->text == NULL && goes_on (tail))
+        status->text = g_strdup ("interrupted");
+      return;
+    }
   status->stage_eta = tail->eta;
   if (tail->kind == PR_EVENT_STAGE_STEP)
     status->text = g_strdup (tail->text);
@@ -187,7 +181,7 @@ set_state (const Look *look, guint i, gboolean held, gboolean verify)
   if (failure != NULL)
     {
       status->state = failure->code == PR_ERROR_NUMERIC ? PR_RUN_DIVERGED : PR_RUN_FAILED;
-      set_stage (look, i, failure->key);
+      set_stage (look, i, failure->key, failure->stage);
       g_free (status->text);
       status->text = g_strdup (failure->message);
       return;
@@ -329,13 +323,6 @@ node_seconds (const Look *look, const PrPlannedNode *node)
   if (node->flops > 0 && look->all.flops > 0)
     return node->flops * look->all.flop_seconds / look->all.flops;
   return -1;
-}
-
-/* Is a run with that last event in the stage that it names, or past it? */
-static gboolean
-goes_on (const PrProgressTail *tail)
-{
-  return tail->kind == PR_EVENT_STAGE_BEGIN || tail->kind == PR_EVENT_STAGE_STEP || tail->kind == PR_EVENT_STAGE_WAIT;
 }
 
 static double

@@ -80,7 +80,15 @@ START_TEST (every_state_comes_from_its_file)
     ck_assert_uint_eq (status->runs[2].node, 2);
     ck_assert_str_eq (status->runs[3].text, "loss is NaN");
     ck_assert_str_eq (status->runs[4].stage, "s1");
+    ck_assert_str_eq (status->runs[4].text, "interrupted");
     ck_assert_ptr_null (status->runs[5].stage);
+    ck_assert_ptr_null (status->runs[5].text);
+    /* A stage that ended was not interrupted: the run waits for its turn. */
+    fixture_event (&plan, out, 4, "stage_end", 1, ",\"seconds\":1");
+    pr_sweep_status_free (g_steal_pointer (&status));
+    status = look (FALSE);
+    ck_assert (status->runs[4].begun);
+    ck_assert_ptr_null (status->runs[4].text);
   }
   /* Let go, it is a run that nobody does: the lock file that stays means nothing. */
   pr_lock_release (lock);
@@ -206,6 +214,22 @@ START_TEST (progress_is_that_of_the_last_whole_line)
 }
 END_TEST
 
+START_TEST (stages_that_do_the_same_are_told_apart_by_name)
+{
+  int lock = fixture_lock (&plan, out, 0);
+  PrPlannedNode *first = (PrPlannedNode *)fixture_stage (&plan, 0, 1),
+                *second = (PrPlannedNode *)fixture_stage (&plan, 0, 2);
+
+  g_free (second->key);
+  second->key = g_strdup (first->key);
+  fixture_event (&plan, out, 0, "stage_begin", 2, "");
+  check_run ("s2", 0, 0, -1, NULL);
+  fixture_event (&plan, out, 0, "stage_begin", 1, "");
+  check_run ("s1", 0, 0, -1, NULL);
+  pr_lock_release (lock);
+}
+END_TEST
+
 START_TEST (only_the_end_of_a_huge_file_is_read)
 {
   g_autofree char *path = pr_sweep_progress_path (out, fixture_run (&plan, 0));
@@ -225,6 +249,11 @@ START_TEST (only_the_end_of_a_huge_file_is_read)
   ck_assert_int_eq (mkfifo (path, 0600), 0);
   check_run (NULL, 0, 0, -1, NULL);
   pr_lock_release (lock);
+  g_free (path);
+  path = pr_sweep_lock_path (out, fixture_run (&plan, 0));
+  ck_assert_int_eq (g_unlink (path), 0);
+  ck_assert_int_eq (mkfifo (path, 0600), 0);
+  check_states (FALSE, "missing missing missing missing missing missing");
 }
 END_TEST
 
@@ -359,7 +388,7 @@ START_TEST (who_waits_is_as_far_as_who_computes)
     ck_assert_int_eq (status->runs[3].state, PR_RUN_MISSING);
     ck_assert (status->runs[3].begun);
     ck_assert_uint_eq (status->runs[3].done, 20);
-    ck_assert_ptr_null (status->runs[3].text);
+    ck_assert_str_eq (status->runs[3].text, "interrupted");
     ck_assert_double_eq (status->runs[3].stage_eta, -1);
   }
 }
@@ -455,6 +484,7 @@ main (void)
   tcase_add_test (tc, what_is_sure_comes_first);
   tcase_add_test (tc, results_that_are_not_whole_are_missing);
   tcase_add_test (tc, progress_is_that_of_the_last_whole_line);
+  tcase_add_test (tc, stages_that_do_the_same_are_told_apart_by_name);
   tcase_add_test (tc, only_the_end_of_a_huge_file_is_read);
   tcase_add_test (tc, time_is_what_the_line_says_or_unknown);
   tcase_add_test (tc, the_clock_may_go_backwards);
