@@ -145,6 +145,12 @@ pr_options_store (const PrOptions *options)
   return store != NULL && store[0] != '\0' ? store : "pauserec-store";
 }
 
+char *
+pr_options_results (const char *path)
+{
+  return g_file_test (path, G_FILE_TEST_IS_DIR) ? g_build_filename (path, "results.h5", NULL) : g_strdup (path);
+}
+
 static gboolean
 load_plugin_path (PrRegistry *registry, const char *dir, GError **error)
 {

@@ -1,4 +1,4 @@
-/* The digest of a run's results: a canonical text of tables and of the digests of arrays, hashed. */
+/* The digest of a run's results: names, texts and numbers in a fixed order, hashed as they come. */
 #include "config.h"
 
 #include "seal.h"
@@ -9,18 +9,43 @@
 #include <math.h>
 #include <string.h>
 
+/* A line of text. */
 static void
-append_number (GString *text, double value)
-{
-  char buffer[G_ASCII_DTOSTR_BUF_SIZE];
+add_line (PrSha256 *out, const char *format, ...) G_GNUC_PRINTF (2, 3);
 
-  g_string_append (text, isnan (value) ? "nan" : g_ascii_dtostr (buffer, sizeof buffer, value));
-  g_string_append_c (text, '\n');
+static void
+add_line (PrSha256 *out, const char *format, ...)
+{
+  g_autofree char *text = NULL;
+  va_list arguments;
+
+  va_start (arguments, format);
+  text = g_strdup_vprintf (format, arguments);
+  va_end (arguments);
+  pr_sha256_add (out, text, strlen (text));
+  pr_sha256_add (out, "\n", 1);
+}
+
+/* The bits of numbers, little-endian; all NaNs are one. */
+static void
+add_numbers (PrSha256 *out, double *values, gint64 n)
+{
+  for (gint64 i = 0; i < n; i++)
+    {
+      guint64 bits;
+
+      if (isnan (values[i]))
+        values[i] = (double)NAN;
+      memcpy (&bits, &values[i], sizeof bits);
+      bits = GUINT64_TO_LE (bits);
+      memcpy (&values[i], &bits, sizeof bits);
+    }
+  pr_sha256_add (out, values, sizeof *values * (gsize)n);
 }
 
 /* Columns of text and columns of numbers of the table at PATH. */
 static gboolean
-add_columns (PrH5 *h5, const char *path, const char *const *texts, const char *const *numbers, GString *out,
+add_columns (PrH5 *h5, const char *path, const char *const *texts, const char *const *numbers, PrSha256 *out,
              GError **error)
 {
   for (gsize c = 0; texts[c] != NULL; c++)
@@ -30,9 +55,9 @@ add_columns (PrH5 *h5, const char *path, const char *const *texts, const char *c
 
       if (values == NULL)
         return FALSE;
-      g_string_append_printf (out, "%s/%s %d\n", path, texts[c], (int)n);
+      add_line (out, "%s/%s %" G_GINT64_FORMAT, path, texts[c], n);
       for (gint64 i = 0; i < n; i++)
-        g_string_append_printf (out, "%s\n", values[i]);
+        add_line (out, "%s", values[i]);
     }
   for (gsize c = 0; numbers[c] != NULL; c++)
     {
@@ -41,16 +66,15 @@ add_columns (PrH5 *h5, const char *path, const char *const *texts, const char *c
 
       if (values == NULL)
         return FALSE;
-      g_string_append_printf (out, "%s/%s %d\n", path, numbers[c], (int)n);
-      for (gint64 i = 0; i < n; i++)
-        append_number (out, values[i]);
+      add_line (out, "%s/%s %" G_GINT64_FORMAT, path, numbers[c], n);
+      add_numbers (out, values, n);
     }
   return TRUE;
 }
 
 /* All tables in the groups of GROUP. */
 static gboolean
-add_tables (PrH5 *h5, const char *group, GString *out, GError **error)
+add_tables (PrH5 *h5, const char *group, PrSha256 *out, GError **error)
 {
   static const char *const none[] = { NULL };
   g_auto (GStrv) stages = pr_h5_list (h5, group, error);
@@ -77,20 +101,20 @@ add_tables (PrH5 *h5, const char *group, GString *out, GError **error)
 }
 
 static gboolean
-add_array (PrH5 *h5, const char *path, PrH5Type type, guint n_dims, GString *out, GError **error)
+add_array (PrH5 *h5, const char *path, PrH5Type type, guint n_dims, PrSha256 *out, GError **error)
 {
   gint64 dims[PR_H5_MAX_DIMS] = { 1, 1 };
-  g_autofree char *data = pr_h5_read_array (h5, path, type, n_dims, dims, error), *hex = NULL;
+  g_autofree char *data = pr_h5_read_array (h5, path, type, n_dims, dims, error);
 
   if (data == NULL)
     return FALSE;
-  hex = pr_sha256_bytes (data, (gsize)(dims[0] * dims[1]) * 4); /* F32 and I32 */
-  g_string_append_printf (out, "%s %" G_GINT64_FORMAT " %" G_GINT64_FORMAT " %s\n", path, dims[0], dims[1], hex);
+  add_line (out, "%s %" G_GINT64_FORMAT " %" G_GINT64_FORMAT, path, dims[0], dims[1]);
+  pr_sha256_add (out, data, (gsize)(dims[0] * dims[1]) * 4); /* F32 and I32 */
   return TRUE;
 }
 
 static gboolean
-add_arrays (PrH5 *h5, GString *out, GError **error)
+add_arrays (PrH5 *h5, PrSha256 *out, GError **error)
 {
   g_auto (GStrv) metrics = pr_h5_list (h5, "/per_user", error);
 
@@ -114,16 +138,17 @@ pr_results_digest (PrH5 *h5, GError **error)
   static const char *const names[] = { "arm", "stage", "metric", NULL }, *const values[] = { "seed", "value", NULL };
   static const char *const stages[] = { "arm", "stage", NULL };
   const char *counters[PR_N_COSTS + 1];
-  g_autoptr (GString) text = g_string_new (PR_RESULTS_SCHEMA "\n");
+  g_autoptr (PrSha256) out = pr_sha256_new ();
   gsize n = 0;
 
   for (int c = 0; c < PR_N_COSTS; c++)
     if (c != PR_COST_INFER_SECONDS)
       counters[n++] = pr_cost_names[c];
   counters[n] = NULL;
-  if (!add_columns (h5, "/metrics", names, values, text, error)
-      || !add_columns (h5, "/cost", stages, counters, text, error) || !add_tables (h5, "/curves", text, error)
-      || !add_tables (h5, "/tables", text, error) || !add_arrays (h5, text, error))
-    return NULL;
-  return pr_sha256_bytes (text->str, text->len);
+  add_line (out, "%s", PR_RESULTS_SCHEMA);
+  return add_columns (h5, "/metrics", names, values, out, error)
+                 && add_columns (h5, "/cost", stages, counters, out, error) && add_tables (h5, "/curves", out, error)
+                 && add_tables (h5, "/tables", out, error) && add_arrays (h5, out, error)
+             ? pr_sha256_finish (out)
+             : NULL;
 }

@@ -1,8 +1,14 @@
-/* results.h5: the runs of an experiment in one file, everything copied and nothing linked. */
+/* results.h5: the runs of an experiment in one file, everything copied and nothing linked.
+ *
+ * Neither the runs nor the result are ever in memory as a whole: a first pass verifies every run and learns how large
+ * everything is, a second one copies run after run, and then the file is read again and compared with what was meant. */
 #include "config.h"
 
 #include "results.h"
 
+#include "h5-rows.h"
+#include "runtime/sha256.h"
+#include "schema.h"
 #include "seal.h"
 
 #include <math.h>
@@ -13,8 +19,34 @@ typedef struct
 {
   char *arm, *digest, *run_key, *file;
   guint64 seed, n_users;
-  PrH5 *h5;
+  char seal[PR_SHA256_HEX + 1]; /* digest of its bytes when it was verified */
 } Run;
+
+/* A table that every run has, one below the other. */
+typedef struct
+{
+  const char *path;
+  char **names;       /* of columns */
+  PrH5Column *columns; /* their data: of the run that was read last, owned */
+  gsize *sizes;       /* bytes of each: the widest of any run */
+  gsize n_columns;
+  gint64 n_rows; /* of all runs */
+  PrH5Stream *stream;
+} Table;
+
+/* A metric: a row of users a run. */
+typedef struct
+{
+  char *path;
+  PrH5Stream *stream;
+} Metric;
+
+/* What must be found when the file is read again. */
+typedef struct
+{
+  char *path, *sha256;
+  gboolean values; /* of a data set's values alone */
+} Expected;
 
 typedef struct
 {
@@ -22,128 +54,271 @@ typedef struct
   Run *runs;
   gsize n;
   guint64 n_users; /* most of any run */
+  Table metrics, cost;
+  GArray *users;    /* Metric */
+  GArray *expected; /* Expected */
+  struct
+  {
+    const char *name, *text;
+  } attributes[5]; /* of the file */
   PrH5 *h5;
 } Merge;
 
-static gboolean
-read_seed (Run *run, GError **error)
-{
-  gint64 n;
-  g_autofree guint64 *seeds = pr_h5_read_column (run->h5, "/cost", "seed", PR_H5_U64, &n, error);
+/* Tables of runs ----------------------------------------------------------------------------------------------- */
 
-  if (seeds == NULL)
+static void
+table_forget (Table *table)
+{
+  for (gsize c = 0; c < table->n_columns; c++)
+    {
+      gpointer data = (gpointer)table->columns[c].data;
+
+      if (table->columns[c].type == PR_H5_TEXT)
+        g_strfreev (data);
+      else
+        g_free (data);
+      table->columns[c].data = NULL;
+    }
+}
+
+static void
+table_clear (Table *table)
+{
+  if (table->columns != NULL)
+    table_forget (table);
+  pr_h5_stream_free (table->stream);
+  g_strfreev (table->names);
+  g_free (table->columns);
+  g_free (table->sizes);
+}
+
+/* The columns are those of the first run. */
+static gboolean
+table_init (Table *table, PrH5 *h5, const char *path, GError **error)
+{
+  table->path = path;
+  table->names = pr_h5_columns (h5, path, error);
+  if (table->names == NULL)
     return FALSE;
-  run->seed = n > 0 ? seeds[0] : 0;
+  table->n_columns = g_strv_length (table->names);
+  table->columns = g_new0 (PrH5Column, table->n_columns + 1);
+  table->sizes = g_new0 (gsize, table->n_columns + 1);
+  for (gsize c = 0; c < table->n_columns; c++)
+    table->columns[c] = (PrH5Column){ .name = table->names[c], .type = pr_schema_column_type (path, table->names[c]) };
   return TRUE;
 }
 
-/* How many users the run's per-user metrics are about. */
+/* Read the rows of one run. */
 static gboolean
-read_users (Run *run, GError **error)
+table_read (Table *table, PrH5 *h5, gint64 *ret_n, GError **error)
 {
-  g_auto (GStrv) names = pr_h5_list (run->h5, "/per_user", error);
-
-  if (names == NULL)
-    return FALSE;
-  for (char **name = names; *name != NULL; name++)
+  *ret_n = 0;
+  table_forget (table);
+  for (gsize c = 0; c < table->n_columns; c++)
     {
-      g_autofree char *path = g_strdup_printf ("/per_user/%s", *name);
-      gint64 n;
-      g_autofree float *values = pr_h5_read_array (run->h5, path, PR_H5_F32, 1, &n, error);
+      PrH5Column *column = &table->columns[c];
 
-      if (values == NULL)
+      column->data = pr_h5_read_column (h5, table->path, column->name, column->type, ret_n, error);
+      if (column->data == NULL)
         return FALSE;
-      run->n_users = MAX (run->n_users, (guint64)n);
     }
   return TRUE;
 }
 
 static gboolean
-open_run (Merge *m, gsize i, GError **error)
+table_survey (Table *table, PrH5 *h5, GError **error)
+{
+  g_autofree gsize *sizes = g_new0 (gsize, table->n_columns + 1);
+  gint64 n;
+
+  if (!table_read (table, h5, &n, error))
+    return FALSE;
+  h5_row_sizes (table->columns, table->n_columns, n, sizes);
+  for (gsize c = 0; c < table->n_columns; c++)
+    table->sizes[c] = MAX (table->sizes[c], sizes[c]);
+  table->n_rows += n;
+  return TRUE;
+}
+
+static gboolean
+table_begin (Table *table, PrH5 *h5, GError **error)
+{
+  table->stream =
+      pr_h5_stream_table (h5, table->path, table->columns, table->sizes, table->n_columns, table->n_rows, error);
+  return table->stream != NULL;
+}
+
+static gboolean
+table_copy (Table *table, PrH5 *h5, GError **error)
+{
+  g_autofree char *rows = NULL;
+  gint64 n;
+
+  if (!table_read (table, h5, &n, error))
+    return FALSE;
+  rows = h5_rows_pack (table->columns, table->n_columns, n, table->sizes);
+  return pr_h5_stream_write (table->stream, rows, n, error);
+}
+
+/* What must be found again ------------------------------------------------------------------------------------- */
+
+/* TAKES PATH and SHA256. */
+static void
+expect (Merge *m, char *path, char *sha256, gboolean values)
+{
+  Expected expected = { path, sha256, values };
+
+  g_array_append_val (m->expected, expected);
+}
+
+static void
+expected_clear (gpointer data)
+{
+  Expected *expected = data;
+
+  g_free (expected->path);
+  g_free (expected->sha256);
+}
+
+/* Close STREAM, which wrote what stands at PATH. */
+static gboolean
+end_stream (Merge *m, const char *path, PrH5Stream *stream, GError **error)
+{
+  char *sha256;
+
+  if (!pr_h5_stream_close (stream, &sha256, error))
+    return FALSE;
+  expect (m, g_strdup (path), sha256, TRUE);
+  return TRUE;
+}
+
+/* What does not read back is the disk's fault, whatever HDF5 makes of it; returns FALSE. */
+static gboolean
+set_lost (GError **error, const char *path, const char *what, const char *reason)
+{
+  g_set_error (error, PR_ERROR, PR_ERROR_IO,
+               "%s: %s does not read back as it was written%s%s; check the disk (full or damaged?)", path, what,
+               reason ? ": " : "", reason ? reason : "");
+  return FALSE;
+}
+
+/* Is what stands in the file at PATH, made just now, what we meant?  TO: its name to be, for messages. */
+static gboolean
+read_back (Merge *m, const char *path, const char *to, GError **error)
+{
+  g_autoptr (GError) local = NULL;
+  g_autoptr (PrH5) h5 = pr_h5_open (path, &local);
+
+  if (h5 == NULL)
+    return set_lost (error, to, "the file", local->message);
+  for (guint i = 0; i < m->expected->len; i++)
+    {
+      const Expected *e = &g_array_index (m->expected, Expected, i);
+      g_autofree char *found =
+          e->values ? pr_h5_sha256_values (h5, e->path, &local) : pr_h5_sha256_object (h5, e->path, &local);
+
+      if (found == NULL || strcmp (found, e->sha256) != 0)
+        return set_lost (error, to, e->path, local ? local->message : NULL);
+    }
+  for (gsize i = 0; i < G_N_ELEMENTS (m->attributes); i++)
+    {
+      g_autofree char *found = pr_h5_get_text (h5, "/", m->attributes[i].name, &local);
+
+      if (found == NULL || strcmp (found, m->attributes[i].text) != 0)
+        return set_lost (error, to, m->attributes[i].name, local ? local->message : NULL);
+    }
+  return TRUE;
+}
+
+/* First pass: sizes -------------------------------------------------------------------------------------------- */
+
+/* Which metrics there are of each user, and of how many users. */
+static gboolean
+survey_users (Merge *m, Run *run, PrH5 *h5, GError **error)
+{
+  g_auto (GStrv) names = pr_h5_list (h5, "/per_user", error);
+
+  for (char **name = names; name != NULL && *name != NULL; name++)
+    {
+      Metric metric = { g_strdup_printf ("/per_user/%s", *name), NULL };
+      gboolean known = FALSE;
+      PrH5Shape shape;
+
+      for (guint i = 0; i < m->users->len && !known; i++)
+        known = strcmp (g_array_index (m->users, Metric, i).path, metric.path) == 0;
+      if (!pr_h5_describe (h5, metric.path, &shape, error))
+        {
+          g_free (metric.path);
+          return FALSE;
+        }
+      run->n_users = MAX (run->n_users, (guint64)shape.dims[0]);
+      if (known)
+        g_free (metric.path);
+      else
+        g_array_append_val (m->users, metric);
+    }
+  return names != NULL;
+}
+
+static gboolean
+survey_run (Merge *m, gsize i, GError **error)
 {
   Run *run = &m->runs[i];
   g_autoptr (GError) local = NULL;
+  g_autoptr (PrH5) h5 = NULL;
+  PrSealInfo info;
 
   run->file = g_path_get_basename (m->paths[i]);
-  if (!pr_results_verify_run (m->paths[i], NULL, &run->digest, &local))
-    {
-      if (local != NULL)
-        g_propagate_error (error, g_steal_pointer (&local));
-      else
-        g_set_error (error, PR_ERROR, PR_ERROR_IO, "%s: no such file", m->paths[i]);
-      return FALSE;
-    }
-  run->h5 = pr_seal_open (m->paths[i], "run", error);
-  run->arm = run->h5 ? pr_h5_get_text (run->h5, "/", "arm", error) : NULL;
-  run->run_key = run->arm ? pr_h5_get_text (run->h5, "/", "run_key", error) : NULL;
-  if (run->run_key == NULL || !read_seed (run, error) || !read_users (run, error))
+  if (!pr_seal_peek (m->paths[i], &info, error))
+    return FALSE;
+  memcpy (run->seal, info.sha256, sizeof run->seal);
+  h5 = pr_run_open (m->paths[i], NULL, &run->digest, error);
+  run->arm = h5 ? pr_h5_get_text (h5, "/", "arm", error) : NULL;
+  run->run_key = run->arm ? pr_h5_get_text (h5, "/", "run_key", error) : NULL;
+  if (run->run_key == NULL || !pr_h5_get_number (h5, "/", "seed", &run->seed, error)
+      || !survey_users (m, run, h5, error))
     return FALSE;
   m->n_users = MAX (m->n_users, run->n_users);
-  return TRUE;
+  if (i == 0 && (!table_init (&m->metrics, h5, "/metrics", error) || !table_init (&m->cost, h5, "/cost", error)))
+    return FALSE;
+  return table_survey (&m->metrics, h5, error) && table_survey (&m->cost, h5, error);
 }
 
-/* Of a column of /metrics or /cost. */
-static PrH5Type
-column_type (const char *name)
-{
-  static const char *const texts[] = { "arm", "stage", "metric", "key", NULL };
-  static const char *const integers[] = { "seed", "peak_rss_bytes", NULL };
-
-  return g_strv_contains (texts, name) ? PR_H5_TEXT : g_strv_contains (integers, name) ? PR_H5_U64 : PR_H5_F64;
-}
-
-/* Column NAME of the tables at PATH of all runs, one below the other; TEXTS keeps what it points to. */
-static GArray *
-append_column (Merge *m, const char *path, const char *name, GPtrArray *texts, GError **error)
-{
-  PrH5Type type = column_type (name);
-  g_autoptr (GArray) all = g_array_new (FALSE, FALSE, 8); /* pointers, U64 and F64 alike */
-
-  for (gsize i = 0; i < m->n; i++)
-    {
-      gint64 n;
-      gpointer values = pr_h5_read_column (m->runs[i].h5, path, name, type, &n, error);
-
-      if (values == NULL)
-        return NULL;
-      g_array_append_vals (all, values, (guint)n);
-      if (type == PR_H5_TEXT)
-        g_ptr_array_add (texts, values);
-      else
-        g_free (values);
-    }
-  return g_steal_pointer (&all);
-}
+/* Second pass: copies ------------------------------------------------------------------------------------------ */
 
 static gboolean
-append_tables (Merge *m, const char *path, GError **error)
+begin (Merge *m, GError **error)
 {
-  g_auto (GStrv) names = pr_h5_columns (m->runs[0].h5, path, error);
-  gsize n_columns = names ? g_strv_length (names) : 0;
-  g_autoptr (GPtrArray) texts = g_ptr_array_new_with_free_func ((GDestroyNotify)g_strfreev);
-  g_autoptr (GPtrArray) data = g_ptr_array_new_with_free_func ((GDestroyNotify)g_array_unref);
-  g_autofree PrH5Column *columns = g_new0 (PrH5Column, n_columns + 1);
-  gint64 rows = 0;
-
-  for (gsize c = 0; c < n_columns; c++)
+  if (!table_begin (&m->metrics, m->h5, error) || !table_begin (&m->cost, m->h5, error))
+    return FALSE;
+  for (guint i = 0; i < m->users->len; i++)
     {
-      GArray *column = append_column (m, path, names[c], texts, error);
+      Metric *metric = &g_array_index (m->users, Metric, i);
 
-      if (column == NULL)
+      metric->stream =
+          pr_h5_stream_array (m->h5, metric->path, PR_H5_F32, (gint64)m->n, (gint64)m->n_users, error);
+      if (metric->stream == NULL)
         return FALSE;
-      g_ptr_array_add (data, column);
-      columns[c] = (PrH5Column){ names[c], column_type (names[c]), column->data };
-      rows = column->len;
     }
-  return names != NULL && pr_h5_write_table (m->h5, path, columns, n_columns, rows, error);
+  return TRUE;
 }
 
 static gboolean
 write_runs (Merge *m, GError **error)
 {
+  enum
+  {
+    N_COLUMNS = 6
+  };
   g_autofree const char **arms = g_new (const char *, m->n), **digests = g_new (const char *, m->n);
   g_autofree const char **keys = g_new (const char *, m->n), **files = g_new (const char *, m->n);
   g_autofree guint64 *seeds = g_new (guint64, m->n), *users = g_new (guint64, m->n);
+  const PrH5Column columns[N_COLUMNS] = { { "arm", PR_H5_TEXT, arms },        { "seed", PR_H5_U64, seeds },
+                                          { "digest", PR_H5_TEXT, digests },  { "run_key", PR_H5_TEXT, keys },
+                                          { "file", PR_H5_TEXT, files },      { "n_users", PR_H5_U64, users } };
+  g_autoptr (PrH5Stream) stream = NULL;
+  g_autofree char *rows = NULL;
+  gsize sizes[N_COLUMNS];
 
   for (gsize i = 0; i < m->n; i++)
     {
@@ -154,126 +329,171 @@ write_runs (Merge *m, GError **error)
       seeds[i] = m->runs[i].seed;
       users[i] = m->runs[i].n_users;
     }
-  return pr_h5_write_table (m->h5, "/runs",
-                            (PrH5Column[]){ { "arm", PR_H5_TEXT, arms },
-                                            { "seed", PR_H5_U64, seeds },
-                                            { "digest", PR_H5_TEXT, digests },
-                                            { "run_key", PR_H5_TEXT, keys },
-                                            { "file", PR_H5_TEXT, files },
-                                            { "n_users", PR_H5_U64, users } },
-                            6, (gint64)m->n, error);
+  h5_row_sizes (columns, N_COLUMNS, (gint64)m->n, sizes);
+  rows = h5_rows_pack (columns, N_COLUMNS, (gint64)m->n, sizes);
+  stream = pr_h5_stream_table (m->h5, "/runs", columns, sizes, N_COLUMNS, (gint64)m->n, error);
+  return stream != NULL && pr_h5_stream_write (stream, rows, (gint64)m->n, error)
+         && end_stream (m, "/runs", stream, error);
 }
 
-/* Row I of ALL [n_runs, n_users] from run I; NaN where it has none. */
+/* The row of a run in every metric; NaN where it has none. */
 static gboolean
-copy_users (Merge *m, gsize i, const char *path, float *all, GError **error)
+copy_users (Merge *m, PrH5 *h5, GError **error)
 {
-  float *row = all + i * m->n_users;
-  g_autofree float *values = NULL;
-  gint64 n = 0;
+  g_autofree float *row = g_new (float, MAX (m->n_users, 1));
 
-  for (guint64 u = 0; u < m->n_users; u++)
-    row[u] = NAN;
-  if (!pr_h5_exists (m->runs[i].h5, path))
-    return TRUE;
-  values = pr_h5_read_array (m->runs[i].h5, path, PR_H5_F32, 1, &n, error);
-  if (values != NULL)
-    memcpy (row, values, sizeof (float) * (gsize)n);
-  return values != NULL;
-}
-
-static gboolean
-write_users (Merge *m, GError **error)
-{
-  g_autofree float *all = g_try_new (float, MAX (m->n * m->n_users, 1));
-
-  if (all == NULL)
+  for (guint i = 0; i < m->users->len; i++)
     {
-      g_set_error (error, PR_ERROR, PR_ERROR_IO, "no memory for the metrics of %d runs x %" G_GUINT64_FORMAT " users",
-                   (int)m->n, m->n_users);
-      return FALSE;
-    }
-  for (gsize r = 0; r < m->n; r++)
-    {
-      g_auto (GStrv) names = pr_h5_list (m->runs[r].h5, "/per_user", error);
+      const Metric *metric = &g_array_index (m->users, Metric, i);
+      g_autofree float *values = NULL;
+      gint64 n = 0;
 
-      if (names == NULL)
-        return FALSE;
-      for (char **name = names; *name != NULL; name++)
+      if (pr_h5_exists (h5, metric->path))
         {
-          g_autofree char *path = g_strdup_printf ("/per_user/%s", *name);
-          gint64 dims[] = { (gint64)m->n, (gint64)m->n_users };
-
-          if (pr_h5_exists (m->h5, path))
-            continue;
-          for (gsize i = 0; i < m->n; i++)
-            if (!copy_users (m, i, path, all, error))
-              return FALSE;
-          if (!pr_h5_write_array (m->h5, path, PR_H5_F32, 2, dims, all, error))
+          values = pr_h5_read_array (h5, metric->path, PR_H5_F32, 1, &n, error);
+          if (values == NULL)
             return FALSE;
+          memcpy (row, values, sizeof (float) * (gsize)n);
         }
+      for (guint64 u = (guint64)n; u < m->n_users; u++)
+        row[u] = NAN;
+      if (!pr_h5_stream_write (metric->stream, row, 1, error))
+        return FALSE;
     }
   return TRUE;
 }
 
 static gboolean
-copy_details (Merge *m, gsize i, GError **error)
+copy_object (Merge *m, PrH5 *h5, const char *from, const char *to, GError **error)
 {
-  static const char *const parts[] = { "curves", "tables", "ranking", "provenance" };
+  char *sha256;
 
+  if (!pr_h5_copy (h5, from, m->h5, to, error))
+    return FALSE;
+  sha256 = pr_h5_sha256_object (h5, from, error);
+  if (sha256 == NULL)
+    return FALSE;
+  expect (m, g_strdup (to), sha256, FALSE);
+  return TRUE;
+}
+
+static gboolean
+copy_run (Merge *m, gsize i, GError **error)
+{
+  static const char *const parts[] = { "/curves", "/tables", "/ranking", "/provenance" };
+  g_autoptr (PrH5) h5 = NULL;
+  PrSealInfo info;
+
+  if (!pr_seal_peek (m->paths[i], &info, error))
+    return FALSE;
+  if (strcmp (info.sha256, m->runs[i].seal) != 0)
+    {
+      g_set_error (error, PR_ERROR, PR_ERROR_IO, "%s: written anew while it was merged; merge again", m->paths[i]);
+      return FALSE;
+    }
+  h5 = pr_h5_open (m->paths[i], error);
+  if (h5 == NULL || !table_copy (&m->metrics, h5, error) || !table_copy (&m->cost, h5, error)
+      || !copy_users (m, h5, error) || (i == 0 && !copy_object (m, h5, "/manifest", "/manifest", error)))
+    return FALSE;
   for (gsize p = 0; p < G_N_ELEMENTS (parts); p++)
     {
-      g_autofree char *from = g_strdup_printf ("/%s", parts[p]);
-      g_autofree char *to = g_strdup_printf ("/runs_detail/r%d/%s", (int)i, parts[p]);
+      g_autofree char *to = g_strdup_printf ("/runs_detail/r%" G_GSIZE_FORMAT "%s", i, parts[p]);
 
-      if (pr_h5_exists (m->runs[i].h5, from) && !pr_h5_copy (m->runs[i].h5, from, m->h5, to, error))
+      if (pr_h5_exists (h5, parts[p]) && !copy_object (m, h5, parts[p], to, error))
         return FALSE;
     }
   return TRUE;
 }
 
+/* After the last run: everything is with the system. */
 static gboolean
-merge (Merge *m, const char *experiment, const char *metric, const char *baseline, const char *path, GError **error)
+end (Merge *m, GError **error)
 {
-  for (gsize i = 0; i < m->n; i++)
-    if (!open_run (m, i, error))
+  if (!end_stream (m, "/metrics", m->metrics.stream, error) || !end_stream (m, "/cost", m->cost.stream, error))
+    return FALSE;
+  for (guint i = 0; i < m->users->len; i++)
+    {
+      const Metric *metric = &g_array_index (m->users, Metric, i);
+
+      if (!end_stream (m, metric->path, metric->stream, error))
+        return FALSE;
+    }
+  for (gsize i = 0; i < G_N_ELEMENTS (m->attributes); i++)
+    if (!pr_h5_set_text (m->h5, "/", m->attributes[i].name, m->attributes[i].text, error))
       return FALSE;
-  m->h5 = pr_h5_new (PR_SEAL_BLOCK, error);
-  if (m->h5 == NULL || !append_tables (m, "/metrics", error) || !append_tables (m, "/cost", error)
-      || !write_runs (m, error) || !write_users (m, error)
-      || !pr_h5_copy (m->runs[0].h5, "/manifest", m->h5, "/manifest", error))
+  return pr_h5_finish (m->h5, error);
+}
+
+static gboolean
+merge (Merge *m, const char *path, GError **error)
+{
+  g_autoptr (PrLargeFile) file = NULL;
+
+  for (gsize i = 0; i < m->n; i++)
+    if (!survey_run (m, i, error))
+      return FALSE;
+  file = pr_large_file_new (path, error);
+  m->h5 = file ? pr_h5_create (pr_large_file_temporary (file), PR_SEAL_BLOCK, error) : NULL;
+  if (m->h5 == NULL || !write_runs (m, error) || !begin (m, error))
     return FALSE;
   for (gsize i = 0; i < m->n; i++)
-    if (!copy_details (m, i, error))
+    if (!copy_run (m, i, error))
       return FALSE;
-  return pr_h5_set_text (m->h5, "/", "schema", PR_RESULTS_SCHEMA, error)
-         && pr_h5_set_text (m->h5, "/", "kind", "experiment", error)
-         && pr_h5_set_text (m->h5, "/", "experiment", experiment, error)
-         && pr_h5_set_text (m->h5, "/", "metric", metric ? metric : "", error)
-         && pr_h5_set_text (m->h5, "/", "baseline", baseline ? baseline : "", error)
-         && pr_seal_write (m->h5, path, error);
+  return end (m, error) && read_back (m, pr_large_file_temporary (file), path, error)
+         && pr_seal_commit (file, error);
+}
+
+static void
+metric_clear (gpointer data)
+{
+  Metric *metric = data;
+
+  g_free (metric->path);
+  pr_h5_stream_free (metric->stream);
+}
+
+static void
+merge_clear (Merge *m)
+{
+  for (gsize i = 0; i < m->n; i++)
+    {
+      g_free (m->runs[i].arm);
+      g_free (m->runs[i].digest);
+      g_free (m->runs[i].run_key);
+      g_free (m->runs[i].file);
+    }
+  g_free (m->runs);
+  table_clear (&m->metrics);
+  table_clear (&m->cost);
+  g_array_unref (m->users);
+  g_array_unref (m->expected);
+  pr_h5_free (m->h5);
 }
 
 gboolean
 pr_results_merge (const char *const *paths, gsize n, const char *experiment, const char *metric, const char *baseline,
                   const char *path, GError **error)
 {
-  Merge m = { .paths = paths, .runs = g_new0 (Run, MAX (n, 1)), .n = n };
+  Merge m = { .paths = paths,
+              .n = n,
+              .attributes = { { "schema", PR_RESULTS_SCHEMA },
+                              { "kind", "experiment" },
+                              { "experiment", experiment },
+                              { "metric", metric ? metric : "" },
+                              { "baseline", baseline ? baseline : "" } } };
   gboolean ok = FALSE;
 
   if (n == 0)
-    g_set_error (error, PR_ERROR, PR_ERROR_MANIFEST, "%s: there are no finished runs to merge", experiment);
-  else
-    ok = merge (&m, experiment, metric, baseline, path, error);
-  for (gsize i = 0; i < n; i++)
     {
-      g_free (m.runs[i].arm);
-      g_free (m.runs[i].digest);
-      g_free (m.runs[i].run_key);
-      g_free (m.runs[i].file);
-      pr_h5_free (m.runs[i].h5);
+      g_set_error (error, PR_ERROR, PR_ERROR_MANIFEST, "%s: there are no finished runs to merge", experiment);
+      return FALSE;
     }
-  pr_h5_free (m.h5);
-  g_free (m.runs);
+  m.runs = g_new0 (Run, n);
+  m.users = g_array_new (FALSE, FALSE, sizeof (Metric));
+  m.expected = g_array_new (FALSE, FALSE, sizeof (Expected));
+  g_array_set_clear_func (m.users, metric_clear);
+  g_array_set_clear_func (m.expected, expected_clear);
+  ok = merge (&m, path, error);
+  merge_clear (&m);
   return ok;
 }

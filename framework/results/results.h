@@ -62,6 +62,9 @@ gboolean pr_results_write_run (const PrRunResult *result, const char *path, GErr
 /* TRUE if PATH is a sealed, readable run file of RUN_KEY (NULL: of any); FALSE with a DATA error naming the fault, or
  * without an error if it does not exist.  RET_DIGEST may be NULL. */
 gboolean pr_results_verify_run (const char *path, const char *run_key, char **ret_digest, GError **error);
+/* The same by a look at the seal and the file's length alone, 512 bytes: what is truncated or of another run is found, a
+ * changed byte is not. */
+gboolean pr_results_peek_run (const char *path, const char *run_key, GError **error);
 /* One materialised results.h5 of N sealed run files (arm-major); atomic like a run.  METRIC and BASELINE become
  * attributes; NULL is "". */
 gboolean pr_results_merge (const char *const *paths, gsize n, const char *experiment, const char *metric,

@@ -270,34 +270,3 @@ pr_results_write_run (const PrRunResult *result, const char *path, GError **erro
   return h5 != NULL && write_all (&w, error) && pr_seal_write (h5, path, error)
          && pr_results_verify_run (path, result->run_key, NULL, error);
 }
-
-gboolean
-pr_results_verify_run (const char *path, const char *run_key, char **ret_digest, GError **error)
-{
-  g_autoptr (PrH5) h5 = NULL;
-  g_autofree char *key = NULL, *stored = NULL, *digest = NULL;
-
-  if (!g_file_test (path, G_FILE_TEST_EXISTS))
-    return FALSE;
-  h5 = pr_seal_open (path, "run", error);
-  key = h5 ? pr_h5_get_text (h5, "/", "run_key", error) : NULL;
-  stored = key ? pr_h5_get_text (h5, "/", "digest", error) : NULL;
-  digest = stored ? pr_results_digest (h5, error) : NULL;
-  if (digest == NULL)
-    return FALSE;
-  if (run_key != NULL && strcmp (key, run_key) != 0)
-    {
-      g_set_error (error, PR_ERROR, PR_ERROR_DATA, "%s: holds the results of another run (%.12s, not %.12s); delete it",
-                   path, key, run_key);
-      return FALSE;
-    }
-  if (strcmp (stored, digest) != 0)
-    {
-      g_set_error (error, PR_ERROR, PR_ERROR_DATA, "%s: its results do not have the digest that it states; delete it",
-                   path);
-      return FALSE;
-    }
-  if (ret_digest != NULL)
-    *ret_digest = g_steal_pointer (&stored);
-  return TRUE;
-}

@@ -71,23 +71,6 @@ pr_lock_try_shared (const char *path, gboolean *ret_exempt, GError **error)
   return fd;
 }
 
-gboolean
-pr_lock_held (const char *path)
-{
-  struct flock lock;
-  int fd = open (path, O_RDONLY | O_CLOEXEC);
-  gboolean held;
-
-  if (fd < 0)
-    return FALSE;
-  memset (&lock, 0, sizeof lock);
-  lock.l_type = F_WRLCK;
-  lock.l_whence = SEEK_SET;
-  held = fcntl (fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
-  close (fd);
-  return held;
-}
-
 int
 pr_lock_wait (const char *path, const PrWatch *watch, GError **error)
 {
@@ -116,4 +99,21 @@ pr_lock_release (int fd)
 {
   if (fd >= 0)
     close (fd);
+}
+
+gboolean
+pr_lock_held (const char *path)
+{
+  struct flock lock;
+  int fd = open (path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  gboolean held;
+
+  if (fd < 0)
+    return FALSE;
+  memset (&lock, 0, sizeof lock);
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  held = fcntl (fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+  close (fd);
+  return held;
 }

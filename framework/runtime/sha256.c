@@ -33,51 +33,84 @@ pr_sha256_bytes (const void *data, gsize length)
   return g_compute_checksum_for_data (G_CHECKSUM_SHA256, data, length);
 }
 
-static gboolean
-digest_fd (int fd, const char *path, EVP_MD_CTX *context, GError **error)
+struct PrSha256
 {
-  g_autofree guint8 *buffer = g_malloc (CHUNK_BYTES);
+  EVP_MD_CTX *context;
+  GChecksum *slow; /* where libcrypto is configured without it */
+  gboolean broken;
+};
 
-  for (;;)
-    {
-      ssize_t n = read (fd, buffer, CHUNK_BYTES);
+PrSha256 *
+pr_sha256_new (void)
+{
+  PrSha256 *sha256 = g_new0 (PrSha256, 1);
 
-      if (n < 0 && errno == EINTR)
-        continue;
-      if (n < 0)
-        return pr_error_set_errno (error, errno, "cannot read", path);
-      if (n == 0)
-        break;
-      if (EVP_DigestUpdate (context, buffer, (size_t)n) != 1)
-        return pr_error_set_errno (error, ENOMEM, "cannot compute the SHA-256 of", path);
-    }
-  return TRUE;
+  sha256->context = EVP_MD_CTX_new ();
+  if (sha256->context == NULL || EVP_DigestInit_ex (sha256->context, EVP_sha256 (), NULL) != 1)
+    sha256->slow = g_checksum_new (G_CHECKSUM_SHA256);
+  return sha256;
+}
+
+void
+pr_sha256_add (PrSha256 *sha256, const void *data, gsize length)
+{
+  if (sha256->slow != NULL)
+    for (gsize at = 0; at < length; at += CHUNK_BYTES)
+      g_checksum_update (sha256->slow, (const guchar *)data + at, (gssize)MIN (length - at, CHUNK_BYTES));
+  else if (EVP_DigestUpdate (sha256->context, data, length) != 1)
+    sha256->broken = TRUE;
+}
+
+char *
+pr_sha256_finish (PrSha256 *sha256)
+{
+  guint8 out[EVP_MAX_MD_SIZE];
+  unsigned n = 0;
+
+  if (sha256->slow != NULL)
+    return g_strdup (g_checksum_get_string (sha256->slow));
+  /* libcrypto has all it needs since _new(); if it fails all the same, the result equals no digest. */
+  if (sha256->broken || EVP_DigestFinal_ex (sha256->context, out, &n) != 1)
+    return g_strdup ("");
+  return to_hex (out, n);
+}
+
+void
+pr_sha256_free (PrSha256 *sha256)
+{
+  if (sha256 == NULL)
+    return;
+  EVP_MD_CTX_free (sha256->context);
+  g_clear_pointer (&sha256->slow, g_checksum_free);
+  g_free (sha256);
 }
 
 char *
 pr_sha256_file (const char *path, GError **error)
 {
-  int fd = open (path, O_RDONLY | O_CLOEXEC);
-  EVP_MD_CTX *context;
-  guint8 out[EVP_MAX_MD_SIZE];
-  unsigned n = 0;
-  gboolean ok;
+  g_autofree guint8 *buffer = g_malloc (CHUNK_BYTES);
+  g_autoptr (PrSha256) sha256 = pr_sha256_new ();
+  int fd = open (path, O_RDONLY | O_CLOEXEC), saved;
+  ssize_t n = 0;
 
   if (fd < 0)
     {
       pr_error_set_errno (error, errno, "cannot open", path);
       return NULL;
     }
-  context = EVP_MD_CTX_new ();
-  if (context == NULL || EVP_DigestInit_ex (context, EVP_sha256 (), NULL) != 1)
-    ok = pr_error_set_errno (error, ENOMEM, "cannot compute the SHA-256 of", path);
-  else
-    ok = digest_fd (fd, path, context, error);
-  if (ok && EVP_DigestFinal_ex (context, out, &n) != 1)
-    ok = pr_error_set_errno (error, ENOMEM, "cannot compute the SHA-256 of", path);
-  EVP_MD_CTX_free (context);
+  do
+    {
+      n = read (fd, buffer, CHUNK_BYTES);
+      if (n > 0)
+        pr_sha256_add (sha256, buffer, (gsize)n);
+    }
+  while (n > 0 || (n < 0 && errno == EINTR));
+  saved = errno;
   close (fd);
-  return ok ? to_hex (out, n) : NULL;
+  if (n == 0)
+    return pr_sha256_finish (sha256);
+  pr_error_set_errno (error, saved, "cannot read", path);
+  return NULL;
 }
 
 gboolean

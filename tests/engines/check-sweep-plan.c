@@ -126,8 +126,8 @@ START_TEST (what_runs_share_is_a_task_of_its_own)
     { 0, 1, 2, FALSE },  /* 2: walk, 2 */
     { 0, 6, 2, FALSE },  /* 3: more, 1 */
     { 0, 7, 2, FALSE },  /* 4: more, 2 */
-    { 1, 0, 2, TRUE },  { 1, 2, 3, TRUE }, { 1, 4, 3, TRUE }, { 2, 1, 2, TRUE }, { 2, 3, 3, TRUE }, { 2, 5, 3, TRUE },
-    { 3, 6, 2, TRUE },  { 3, 8, 2, TRUE }, { 4, 7, 2, TRUE }, { 4, 9, 2, TRUE },
+    { 1, 0, 2, TRUE },   { 1, 2, 3, TRUE }, { 1, 4, 3, TRUE }, { 2, 1, 2, TRUE }, { 2, 3, 3, TRUE },
+    { 2, 5, 3, TRUE },   { 3, 6, 2, TRUE }, { 3, 8, 2, TRUE }, { 4, 7, 2, TRUE }, { 4, 9, 2, TRUE },
   };
 
   ck_assert_uint_eq (plan->runs->len, 10);
@@ -239,7 +239,8 @@ START_TEST (a_plan_is_read_as_it_was_written)
 }
 END_TEST
 
-/* Whatever happened to plan.json: an error that names it, never a crash or a plan that is not the one that was written. */
+/* Whatever happened to plan.json: an error that names it, never a crash or a plan that is not the one that was written.
+ */
 START_TEST (a_plan_that_changed_is_refused)
 {
   g_autoptr (PrSweepPlan) plan = plan_of (MANIFEST, NULL, NULL, NULL);
@@ -282,7 +283,9 @@ START_TEST (differences_are_named)
     const char *const *set;
     const char *lines[3];
   } cases[] = {
-    { MANIFEST, (const char *const[]){ "more.kill_at=3", NULL }, { "settings (--set): was nothing, is more.kill_at=3" } },
+    { MANIFEST,
+      (const char *const[]){ "more.kill_at=3", NULL },
+      { "settings (--set): was nothing, is more.kill_at=3" } },
     { MANIFEST,
       (const char *const[]){ "walk.steps=13", NULL },
       { "run 'short, seed 1' is another from stage 'walk' on", "run 'long[more.steps=6], seed 2' is another" } },
@@ -355,7 +358,8 @@ START_TEST (folders_of_sweeps)
 {
   g_autoptr (PrSweepPlan) plan = plan_of (MANIFEST, NULL, NULL, NULL);
   g_autofree char *manifest = g_build_filename (dir, "m.manifest", NULL), *bad = g_build_filename (dir, "b", NULL);
-  g_autofree char *a = pr_sweep_folder (manifest, NULL, NULL), *b = pr_sweep_folder (manifest, "there", NULL), *c = NULL;
+  g_autofree char *a = pr_sweep_folder (manifest, NULL, NULL), *b = pr_sweep_folder (manifest, "there", NULL),
+                  *c = NULL;
   g_autoptr (GError) error = NULL;
 
   ck_assert_str_eq (a, "pauserec-results/probe");

@@ -6,6 +6,7 @@
 #include <pauserec/pauserec.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -76,7 +77,7 @@ static const PrStage seed_stage = {
 
 typedef struct
 {
-  int64_t steps, kill_at, signal_at, signals, hold_at;
+  int64_t steps, kill_at, signal_at, signals, hold_at, meet, memory, crash, lame;
   bool fail;
 } WalkParams;
 
@@ -89,6 +90,12 @@ static const PrParamSpec walk_params[] = {
   PR_PARAM_INT_NOT_IN_KEY_AT (WalkParams, "signals", signals, 1, 2, 1, "How many of them."),
   PR_PARAM_INT_NOT_IN_KEY_AT (WalkParams, "hold_at", hold_at, -1, 1000000, -1,
                               "Walk on the spot before this step while the file $PR_TEST_HOLD exists."),
+  PR_PARAM_INT_NOT_IN_KEY_AT (WalkParams, "meet", meet, 0, 100, 0,
+                              "Do not begin before so many walks have begun, this one too."),
+  PR_PARAM_INT_NOT_IN_KEY_AT (WalkParams, "memory", memory, 0, 1000000, 0, "MiB that plan() says it needs."),
+  PR_PARAM_INT_NOT_IN_KEY_AT (WalkParams, "crash", crash, -1, 64, 0,
+                              "Signal to die of at the start; -1: exit with status 7."),
+  PR_PARAM_INT_NOT_IN_KEY_AT (WalkParams, "lame", lame, 0, 1, 0, "1: fail until the file $PR_TEST_MENDED exists."),
   PR_PARAM_BOOL (WalkParams, fail, false, "Fail."),
 };
 
@@ -104,6 +111,7 @@ walk_plan (const void *params, PrPlan *plan, GError **error)
 
   (void)error;
   pr_plan_set_dim (plan, "path", "n", p->steps);
+  pr_plan_set_memory (plan, (guint64)p->memory << 20);
   return TRUE;
 }
 
@@ -146,6 +154,33 @@ interrupt (const WalkParams *p, PrRun *run, guint64 step, GError **error)
   return FALSE;
 }
 
+/* How many walks have begun, by the tally. */
+static int64_t
+count_walks (void)
+{
+  g_autofree char *text = NULL;
+  int64_t n = 0;
+
+  if (!g_file_get_contents (g_getenv ("PR_TEST_TALLY"), &text, NULL, NULL))
+    return 0;
+  for (const char *at = text; (at = strstr (at, "walk:")) != NULL; at++)
+    n++;
+  return n;
+}
+
+/* Walk on the spot until others have begun too. */
+static gboolean
+wait_for_others (const WalkParams *p, PrRun *run, guint64 step, GError **error)
+{
+  while (step == 0 && p->meet > 0 && count_walks () < p->meet)
+    {
+      if (!pr_run_step (run, step, (guint64)p->steps, error))
+        return FALSE;
+      g_usleep (1000);
+    }
+  return TRUE;
+}
+
 /* Tell that we are here, and stay until the test lets us go; with $PR_TEST_DEAF without an ear for Ctrl-C. */
 static gboolean
 hold (const WalkParams *p, PrRun *run, guint64 step, GError **error)
@@ -166,6 +201,14 @@ hold (const WalkParams *p, PrRun *run, guint64 step, GError **error)
       g_usleep (1000);
     }
   return TRUE;
+}
+
+static gboolean
+stumbles (const WalkParams *p)
+{
+  const char *mended = g_getenv ("PR_TEST_MENDED");
+
+  return p->fail || (p->lame != 0 && (mended == NULL || !g_file_test (mended, G_FILE_TEST_EXISTS)));
 }
 
 static gboolean
@@ -194,7 +237,11 @@ walk_run (const void *params, PrRun *run, GError **error)
   Checkpoint at = resume (path);
 
   tally ("walk", at.done);
-  if (p->fail)
+  if (p->crash > 0)
+    raise ((int)p->crash);
+  if (p->crash < 0)
+    exit (7);
+  if (stumbles (p))
     {
       g_set_error (error, PR_ERROR, PR_ERROR_NUMERIC, "stumbled as it was told");
       return FALSE;
@@ -203,6 +250,7 @@ walk_run (const void *params, PrRun *run, GError **error)
     {
       misbehave (p, at.done);
       if (!hold (p, run, at.done, error) || !interrupt (p, run, at.done, error)
+          || !wait_for_others (p, run, at.done, error)
           || !pr_run_step (run, at.done, (guint64)p->steps, error))
         return FALSE;
       at.state = at.state * 31 + pr_rng_u64 (rng, at.done, 0);
@@ -210,6 +258,8 @@ walk_run (const void *params, PrRun *run, GError **error)
       if (at.done % 4 == 0 && !pr_file_write (path, &at, sizeof at, error))
         return FALSE;
     }
+  if (p->memory > 0)
+    tally ("end", 0);
   return walk_finish (p, run, &at, error);
 }
 
