@@ -13,9 +13,11 @@ uses = synthetic-world
 n_users = 60
 [stage embed]
 uses = item-embedder
+dims = 12
 [stage sids]
 uses = sid-quantizer
 method = rqvae
+rqvae_epochs = 3
 sizes = 4,4
 [stage metrics]
 uses = rank-metrics
