@@ -7,11 +7,16 @@
 Needs h5py, numpy and pandas (Debian: python3-h5py python3-pandas).
 """
 import hashlib
+import json
+import os
+import re
 from dataclasses import dataclass, field
 
 import h5py
 import numpy as np
 import pandas as pd
+
+from pauserec_statistics import effects, holm, pareto  # noqa: F401 - part of this module for its users
 
 SCHEMA = "pauserec-results/2"
 SEAL_BLOCK = 512
@@ -77,26 +82,32 @@ def load(path):
     return results
 
 
-def effects(results, metric, baseline=None, draws=10000, seed=0):
-    """Mean, sd over seeds, and relative difference to the baseline with its paired bootstrap 95 % interval, a row an arm."""
-    baseline = baseline or results.baseline
-    users = results.per_user[metric].groupby(level=["arm", "user"], sort=False).mean().unstack("arm")
-    users = users[[arm for arm in results.runs.arm.unique() if arm in users]].dropna()
-    values = users.to_numpy()
-    rng = np.random.default_rng(seed)
-    means = np.stack([values[rng.integers(0, len(values), len(values))].mean(axis=0) for _ in range(draws)])
-    by_seed = results.per_user[metric].groupby(level=["arm", "seed"], sort=False).mean()
-    frame = pd.DataFrame(index=users.columns)
-    frame["mean"] = values.mean(axis=0)
-    frame["sd"] = by_seed.groupby(level="arm").std().reindex(frame.index)
-    frame["low"], frame["high"] = np.quantile(means, [0.025, 0.975], axis=0)
-    if baseline in users:
-        base = users.columns.get_loc(baseline)
-        frame["difference"] = frame["mean"] / frame["mean"].iloc[base] - 1
-        with np.errstate(invalid="ignore", divide="ignore"):
-            ratio = means / means[:, [base]] - 1
-        frame["difference_low"], frame["difference_high"] = np.quantile(ratio, [0.025, 0.975], axis=0)
-    return frame
+def open_named(variable="PAUSEREC_RESULTS"):
+    """The results that the environment variable names, by default ./results.h5; read once, however often notebooks ask."""
+    path = os.environ.get(variable, "results.h5")
+    stamp = (os.path.abspath(path), os.stat(path).st_mtime_ns)
+    if stamp not in _opened:
+        _opened.clear()
+        _opened[stamp] = load(path)
+    return _opened[stamp]
+
+
+_opened = {}
+
+
+def main_baseline(results):
+    """The manifest's baseline if it has results, otherwise the first arm."""
+    return results.baseline if results.baseline in set(results.runs.arm) else results.runs.arm.iloc[0]
+
+
+def main_metrics(results):
+    """What `pauserec compare` shows: hit and ndcg at 5 and 10 and hit_10 of every group of users; otherwise the first metric
+    that there is.  The manifest's metric comes first.  Empty if nothing is known of single users."""
+    defined = [name for name in results.per_user if results.per_user[name].notna().any()]
+    usual = [name for name in ["hit_5", "hit_10", "ndcg_5", "ndcg_10"] if name in defined]
+    usual = [results.metric] * (results.metric in defined) + [name for name in usual if name != results.metric]
+    usual += [name for name in defined if name.startswith("hit_10_") and "__" not in name and name not in usual]
+    return usual or defined[:1]
 
 
 COUNTERS = ["train_tokens", "infer_tokens", "generated_tokens", "optimizer_steps", "flops", "infer_users", "infer_seconds"]
@@ -158,6 +169,152 @@ def arm_costs(results, baseline=None):
             others = frame.index != baseline
             frame.loc[others, name + "_ratio"] = frame[name][others] / frame.loc[baseline, name]
     return frame
+
+
+def latency(results):
+    """Milliseconds a user of every run, index arm, seed; NaN where nobody was answered."""
+    sums = results.cost.groupby(["arm", "seed"], sort=False)[["infer_seconds", "infer_users"]].sum()
+    index = pd.MultiIndex.from_frame(results.runs[["arm", "seed"]])
+    return (1000 * sums.infer_seconds / sums.infer_users).reindex(index)
+
+
+def parameters(results, stage, key):
+    """The resolved value of a parameter wherever it occurs: arm, seed, stage (its name in the manifest), value.
+
+    STAGE is the id of the stage, as in `uses`; the rows of a run are in the order of its pipeline.  Numbers are numbers if
+    all values are.
+    """
+    described = _described_stages(results)
+    rows = [
+        (arm, seed, name, described[arm, seed][name]["parameters"][key]["value"])
+        for arm, seed, name in results.cost[["arm", "seed", "stage"]].itertuples(index=False)
+        if described[arm, seed].get(name, {}).get("stage") == stage and key in described[arm, seed][name]["parameters"]
+    ]
+    frame = pd.DataFrame(rows, columns=["arm", "seed", "stage", "value"])
+    try:
+        frame["value"] = pd.to_numeric(frame.value)
+    except ValueError:
+        pass
+    return frame
+
+
+def pauses(results):
+    """How long every run pauses before it answers: arm, seed, k, series; without the runs that never pause.
+
+    k is that of the last pause-sft or latent-sft of the pipeline.  series is the arm without the value of k, so that the
+    values of one list are one series.
+    """
+    both = [parameters(results, stage, "k").assign(kind=stage) for stage in ["pause-sft", "latent-sft"]]
+    frame = pd.concat([some for some in both if len(some)] or both[:1])
+    place = {row: i for i, row in enumerate(results.cost[["arm", "seed", "stage"]].itertuples(index=False, name=None))}
+    frame["place"] = [place[row] for row in frame[["arm", "seed", "stage"]].itertuples(index=False, name=None)]
+    frame = frame.sort_values("place").drop_duplicates(["arm", "seed"], keep="last")
+    series = [re.sub(rf"(?<=[\[,]){re.escape(row.stage)}\.k=[^,\]]*,?", "", row.arm) for row in frame.itertuples()]
+    frame["series"] = [name.replace(",]", "]").replace("[]", "") for name in series]
+    return frame.rename(columns={"value": "k"})[["arm", "seed", "k", "series"]].reset_index(drop=True)
+
+
+def short_names(names):
+    """name -> what to write: "pause[pause-sft.k=3]" becomes "pause, k=3" where that is still distinct."""
+    names = list(dict.fromkeys(names))
+    brief = [re.sub(r"\[(.*)\]$", lambda m: ", " + re.sub(r"(^|,)[^.,=]+\.", r"\1", m[1]).replace(",", ", "), n) for n in names]
+    return dict(zip(names, brief if len(set(brief)) == len(names) else names))
+
+
+def distinct(results, frame):
+    """FRAME (arm, seed, stage, ...) without copies: a stage that several runs share says its things once.
+
+    Adds the column `variant`: what tells the stage from others of its name, "" where there is one only; "k = 3" where
+    parameters do, otherwise the arms that it serves.
+    """
+    keys = results.cost[["arm", "seed", "stage", "key"]]
+    firsts = keys.drop_duplicates(["stage", "key"]).merge(_variants(results), on=["arm", "stage"])
+    return frame.merge(firsts.drop(columns="key"), on=["arm", "seed", "stage"])
+
+
+def curves(results):
+    """Every series once: stage, variant, series, seed, step, value (see distinct())."""
+    return distinct(results, results.curves)[["stage", "variant", "series", "seed", "step", "value"]]
+
+
+def over_seeds(frame, points=200):
+    """One series of curves() for a plot: step, value (mean over seeds), low and high (least and largest seed).
+
+    Averages neighbouring steps until at most POINTS are left.
+    """
+    width = max(1, -(-frame.step.nunique() // points))
+    rank = frame.step.rank(method="dense").astype(int).sub(1) // width
+    by_seed = frame.groupby([rank.rename("bin"), "seed"])[["step", "value"]].mean()
+    bins = by_seed.groupby(level="bin")
+    return pd.DataFrame(
+        {"step": bins.step.mean(), "value": bins.value.mean(), "low": bins.value.min(), "high": bins.value.max()}
+    ).reset_index(drop=True)
+
+
+QUANTIZER_TABLES = ["codebook", "usage", "buckets"]
+QUANTIZER_METRICS = ["collision_rate_before", "collision_rate", "largest_bucket_before", "largest_bucket", "shared_items"]
+
+
+def codebooks(results):
+    """What quantizers of items say of their codes, each once: quantizer, seed and the columns of the tables (sid-quantizer's
+    README).
+
+    "codebook": level, size, used, perplexity, unexplained, and `dead`: codes that no item has;
+    "usage": level, items, codes: so many codes of the level hold so many items;
+    "buckets": items, tuples: so many semantic ids hold so many items before the policy that tells items apart;
+    "rates": metrics as columns: collision_rate_before, collision_rate, ....
+    A frame is empty where the file says nothing of it.
+    """
+    frames = {name: results.tables.get(name, pd.DataFrame()) for name in QUANTIZER_TABLES}
+    frames["codebook"] = frames["codebook"] if {"used", "size"} <= set(frames["codebook"]) else pd.DataFrame()
+    stages = set(frames["codebook"].stage) if len(frames["codebook"]) else set()
+    metrics = results.metrics
+    frames["rates"] = metrics[metrics.metric.isin(QUANTIZER_METRICS)]
+    for name, frame in frames.items():
+        if not stages or not len(frame):
+            frames[name] = pd.DataFrame()
+            continue
+        frame = distinct(results, frame[frame.stage.isin(stages)])
+        labels = [f"{row.stage}: {row.variant}" if row.variant else row.stage for row in frame.itertuples()]
+        frames[name] = frame.drop(columns=["arm", "stage", "variant"])
+        frames[name].insert(0, "quantizer", labels)
+    if len(frames["rates"]):
+        frames["rates"] = frames["rates"].pivot_table(index=["quantizer", "seed"], columns="metric", values="value", sort=False)
+        frames["rates"] = frames["rates"].reset_index().rename_axis(columns=None)
+    if len(frames["codebook"]):
+        frames["codebook"]["dead"] = frames["codebook"]["size"] - frames["codebook"].used
+    return frames
+
+
+def _described_stages(results):
+    """(arm, seed) -> what provenance says of every stage, by its name in the manifest."""
+    return {run: json.loads(text).get("stages", {}) for run, text in results.provenance.items()}
+
+
+def _variants(results):
+    """arm, stage, variant: arms of which a stage has any output in common share a variant of it."""
+    groups = []  # (stage, keys, arms)
+    for (stage, arm), keys in results.cost.groupby(["stage", "arm"], sort=False).key:
+        mine = [group for group in groups if group[0] == stage and group[1] & set(keys)]
+        joined = (stage, set(keys).union(*[g[1] for g in mine]), sum([g[2] for g in mine], []) + [arm])
+        groups = [group for group in groups if group not in mine] + [joined]
+    described = _described_stages(results)
+    first = {arm: described[arm, seed] for arm, seed in reversed(list(described))}
+    short = short_names(results.runs.arm)
+    rows = []
+    for stage in results.cost.stage.unique():
+        alike = [group for group in groups if group[0] == stage]
+        said = [
+            {key: entry["value"] for key, entry in first[group[2][0]].get(stage, {}).get("parameters", {}).items()}
+            for group in alike
+        ]
+        differing = [key for key in said[0] if len({values.get(key) for values in said}) > 1]
+        names = [", ".join(f"{key} = {values.get(key)}" for key in differing) for values in said]
+        if len(set(names)) < len(names) or len(differing) > 3:
+            arms = [[short[arm] for arm in group[2]] for group in alike]
+            names = ["; ".join(some[:3]) + (f" and {len(some) - 3} more" if len(some) > 3 else "") for some in arms]
+        rows += [(arm, stage, name) for group, name in zip(alike, names) for arm in group[2]]
+    return pd.DataFrame(rows, columns=["arm", "stage", "variant"])
 
 
 def _text(value):

@@ -21,6 +21,7 @@ static const Bench benches[] = {
   { "train", pr_bench_train },
   { "decode", pr_bench_decode },
   { "generate", pr_bench_generate },
+  { "sweep", pr_bench_sweep },
   { "merge", pr_bench_merge },
 };
 
@@ -109,11 +110,12 @@ bench (int argc, char **argv, GError **error)
 
 const PrCommand pr_command_bench = {
   .name = "bench",
-  .arguments = "train|decode|generate|merge",
+  .arguments = "train|decode|generate|sweep|merge",
   .summary = "Measure this machine and the program on it",
   .description = "train     a training step of a small model as a share of the machine's own matrix product\n"
                  "decode    users answered a second by beam search, beside a search without a cache\n"
                  "generate  tokens written a second for many users together, beside one user after the other\n"
+                 "sweep     what 1,000 runs cost beside their stages; what two runs at once gain\n"
                  "merge     seconds and memory to merge the results of 1,000 runs (--steps: so many) of 20,000 users;\n"
                  "          takes 5 GB below $TMPDIR while it runs",
   .run = bench,

@@ -19,6 +19,9 @@ gboolean pr_bench_generate (const PrBenchOptions *options, GError **error);
 /* The results of many runs merged into one file. */
 gboolean pr_bench_merge (const PrBenchOptions *options, GError **error);
 
+/* Planning, starting and looking at 1,000 runs; two runs at once beside one after the other. */
+gboolean pr_bench_sweep (const PrBenchOptions *options, GError **error);
+
 /* The model that the first three run: width 256, 6 layers, 4 heads, 2 KV heads, FFN 704, vocabulary 4,096. */
 extern const PrLmConfig pr_bench_config;
 

@@ -21,9 +21,12 @@ extern const PrCommand pr_command_check;
 extern const PrCommand pr_command_plan;
 extern const PrCommand pr_command_run;
 extern const PrCommand pr_command_retry;
+extern const PrCommand pr_command_status;
 extern const PrCommand pr_command_merge;
 extern const PrCommand pr_command_task;
 extern const PrCommand pr_command_compare;
+extern const PrCommand pr_command_report;
+extern const PrCommand pr_command_gc;
 extern const PrCommand pr_command_verify;
 extern const PrCommand pr_command_export;
 extern const PrCommand pr_command_bench;
@@ -63,14 +66,14 @@ void pr_options_set_threads (const PrOptions *options);
 /* --store, otherwise $PAUSEREC_STORE, otherwise `pauserec-store`.  Borrowed. */
 const char *pr_options_store (const PrOptions *options);
 
-/* The results file that a user means by PATH: the file, or results.h5 in a folder; to free. */
-char *pr_options_results_path (const char *path);
-
 /* --out, otherwise pauserec-results/<name of the experiment>; to free. */
 char *pr_options_out (const PrOptions *options, const PrExperiment *experiment);
 
 /* As many threads as --threads says, by default one a core. */
 guint pr_options_threads (const PrOptions *options);
+
+/* The results file that a user means by PATH: the file, or results.h5 in a folder; to free. */
+char *pr_options_results (const char *path);
 
 /* The plugins of the default folder and of every --plugin-path. */
 PrRegistry *pr_options_load_registry (const PrOptions *options, GError **error);

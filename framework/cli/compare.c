@@ -19,6 +19,7 @@ print_as (const PrComparison *comparison, gboolean costs, const char *format, GE
     { "text", pr_comparison_text, pr_comparison_costs_text },
     { "csv", pr_comparison_csv, pr_comparison_costs_csv },
     { "markdown", pr_comparison_markdown, pr_comparison_costs_markdown },
+    { "latex", pr_comparison_latex, pr_comparison_costs_latex },
   };
 
   for (gsize i = 0; i < G_N_ELEMENTS (formats); i++)
@@ -29,7 +30,7 @@ print_as (const PrComparison *comparison, gboolean costs, const char *format, GE
         fputs (text, stdout);
         return TRUE;
       }
-  g_set_error (error, PR_ERROR, PR_ERROR_MANIFEST, "--format %s: there are text, csv and markdown", format);
+  g_set_error (error, PR_ERROR, PR_ERROR_MANIFEST, "--format %s: there are text, markdown, latex and csv", format);
   return FALSE;
 }
 
@@ -48,7 +49,7 @@ compare (int argc, char **argv, GError **error)
     { "metric", 'm', 0, G_OPTION_ARG_STRING_ARRAY, &metrics,
       "Metric to show, repeatable (default: hit and ndcg at 5 and 10)", "NAME" },
     { "costs", 'c', 0, G_OPTION_ARG_NONE, &costs, "Show what every stage of every arm costs, and no metrics", NULL },
-    { "format", 'f', 0, G_OPTION_ARG_STRING, &format, "text, csv or markdown (default: text)", "FORMAT" },
+    { "format", 'f', 0, G_OPTION_ARG_STRING, &format, "text, markdown, latex or csv (default: text)", "FORMAT" },
     G_OPTION_ENTRY_NULL,
   };
 
@@ -61,7 +62,7 @@ compare (int argc, char **argv, GError **error)
       return FALSE;
     }
   pr_threads_set (options.threads > 0 ? (guint)options.threads : g_get_num_processors ());
-  path = pr_options_results_path (args[0]);
+  path = pr_options_results (args[0]);
   comparison = pr_comparison_new (path, baseline, costs ? none : (const char *const *)metrics, error);
   return comparison != NULL && print_as (comparison, costs, format ? format : "text", error);
 }
@@ -69,7 +70,8 @@ compare (int argc, char **argv, GError **error)
 const PrCommand pr_command_compare = {
   .name = "compare",
   .arguments = "FILE",
-  .summary = "Arms against arms: metrics with intervals, differences to the baseline, cost",
-  .description = "FILE is a results.h5, or the folder that holds one.",
+  .summary = "Arms against arms: metrics with intervals, tests of differences to the baseline, cost",
+  .description =
+      "FILE is a results.h5, or the folder that holds one.  csv: one row an arm and metric, with all numbers.",
   .run = compare,
 };

@@ -28,7 +28,7 @@ export (int argc, char **argv, GError **error)
                            "--out DIR is missing: where should the files go? (see 'pauserec export --help')");
       return FALSE;
     }
-  path = pr_options_results_path (args[0]);
+  path = pr_options_results (args[0]);
   if (!pr_results_export (path, out, rankings, &files, error))
     return FALSE;
   for (char **file = files; *file != NULL; file++)

@@ -146,7 +146,7 @@ pr_options_store (const PrOptions *options)
 }
 
 char *
-pr_options_results_path (const char *path)
+pr_options_results (const char *path)
 {
   return g_file_test (path, G_FILE_TEST_IS_DIR) ? g_build_filename (path, "results.h5", NULL) : g_strdup (path);
 }

@@ -1,22 +1,24 @@
-/* screen.h - events of a run on standard error: a bar that is redrawn on a terminal, a line now and then otherwise. */
+/* screen.h - events of a sweep on standard error: on a terminal a bar that is redrawn for every run that goes on, a
+ * line now and then otherwise. */
 #ifndef PR_SCREEN_H
 #define PR_SCREEN_H
 
+#include "cli/redraw.h"
 #include "runtime/progress.h"
 
 typedef struct
 {
   gboolean quiet;    /* notes only */
-  gboolean terminal; /* can redraw a line */
-  gboolean drawn;    /* a bar stands on the current line */
-  PrPace pace;
-  gint64 last; /* monotonic time of the last bar or line of a step */
+  gboolean terminal; /* can redraw lines */
+  PrRedraw redraw;
+  GPtrArray *bars; /* one a run that is in a stage, by number of the run; NULL: none was yet */
+  gint64 last;     /* monotonic time of the last drawing */
 } PrScreen;
 
 void pr_screen_init (PrScreen *screen, gboolean quiet);
 /* A PrEventFunc; CTX is the PrScreen. */
 void pr_screen_event (const PrEvent *event, gpointer ctx);
-/* Leave the cursor at the start of an empty line. */
+/* Leave the cursor at the start of an empty line; SCREEN holds nothing afterwards. */
 void pr_screen_finish (PrScreen *screen);
 
 #endif

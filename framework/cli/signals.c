@@ -21,6 +21,24 @@ on_signal (int number)
   n = write (STDERR_FILENO, text, sizeof text - 1);
 }
 
+static void
+on_signal_quietly (int number)
+{
+  (void)number;
+  g_atomic_int_set (&cancelled, 1);
+}
+
+const gint *
+pr_signals_install_quiet (void)
+{
+  struct sigaction action = { .sa_handler = on_signal_quietly };
+
+  sigemptyset (&action.sa_mask);
+  sigaction (SIGINT, &action, NULL);
+  sigaction (SIGTERM, &action, NULL);
+  return &cancelled;
+}
+
 const gint *
 pr_signals_install (void)
 {

@@ -9,4 +9,7 @@
  * not a signal. */
 const gint *pr_signals_install (void);
 
+/* For a command that only looks on: SIGINT and SIGTERM set what is returned and end a wait, without a word. */
+const gint *pr_signals_install_quiet (void);
+
 #endif

@@ -23,7 +23,7 @@ verify_all (char **args, GError **error)
 
   for (char **arg = args; *arg != NULL; arg++)
     {
-      g_autofree char *path = pr_options_results_path (*arg);
+      g_autofree char *path = pr_options_results (*arg);
       g_autoptr (GError) fault = NULL;
       PrSchemaSummary summary;
 

@@ -11,20 +11,21 @@ typedef enum
   PR_RUN_RUNNING,  /* a living process holds its lock */
   PR_RUN_FAILED,   /* a stage of it, or it itself, has a failure file */
   PR_RUN_DIVERGED, /* the same with PR_ERROR_NUMERIC */
-  PR_RUN_MISSING,  /* nothing of these; `begun` tells an interrupted one from one that nobody started */
+  PR_RUN_MISSING,  /* nothing of these; `begun` tells one that was left off from one that nobody started */
   PR_N_RUN_STATES
 } PrRunState;
 
 typedef struct
 {
   PrRunState state;
-  gboolean begun;      /* MISSING: it was interrupted */
+  gboolean begun;      /* MISSING: somebody began it */
   char *stage;         /* where it is, or was when it stopped; NULL: unknown */
   guint node, n_nodes; /* 1-based place of that stage; 0: unknown */
   guint64 done, total; /* steps of that stage; total 0: unknown */
   double stage_eta;    /* seconds until the stage should end, by its own pace; negative: unknown */
   double eta;          /* seconds until the run should end; negative: unknown */
-  char *text;          /* RUNNING: status of the stage ("loss 3.21"); FAILED, DIVERGED: the reason; may be NULL */
+  char *text; /* RUNNING: status of the stage ("loss 3.21"); FAILED, DIVERGED: the reason; MISSING: "interrupted"
+               * in a stage, or what is wrong with its results; may be NULL */
 } PrRunStatus;
 
 typedef struct

@@ -127,12 +127,9 @@ make_seal (json_t *object)
 }
 
 gboolean
-pr_sweep_plan_save (const PrSweepPlan *plan, const char *out_dir, GError **error)
+pr_sweep_make_folders (const char *out_dir, GError **error)
 {
   static const char *const folders[] = { "runs", "progress", "failed", "locks" };
-  g_autofree char *path = plan_path (out_dir), *seal = NULL;
-  json_t *object;
-  gboolean ok;
 
   for (gsize i = 0; i < G_N_ELEMENTS (folders); i++)
     {
@@ -141,6 +138,18 @@ pr_sweep_plan_save (const PrSweepPlan *plan, const char *out_dir, GError **error
       if (!pr_folder_make (folder, error))
         return FALSE;
     }
+  return TRUE;
+}
+
+gboolean
+pr_sweep_plan_save (const PrSweepPlan *plan, const char *out_dir, GError **error)
+{
+  g_autofree char *path = plan_path (out_dir), *seal = NULL;
+  json_t *object;
+  gboolean ok;
+
+  if (!pr_sweep_make_folders (out_dir, error))
+    return FALSE;
   object = plan_json (plan);
   if (object == NULL)
     {

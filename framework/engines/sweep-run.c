@@ -3,8 +3,9 @@
 #include "engines/sweep-run.h"
 
 #include "engines/failure.h"
+#include "engines/sweep-private.h"
 #include "results/results.h"
-#include "runtime/lock.h"
+#include "runtime/refs.h"
 
 #include <pauserec/error.h>
 #include <string.h>
@@ -48,7 +49,7 @@ settle_plan (const PrSweepCall *call, PrStore *store, GError **error)
     return NULL;
   difference = was != NULL ? pr_sweep_plan_difference (was, is) : NULL;
   if (was != NULL && difference == NULL)
-    return g_steal_pointer (&was);
+    return pr_sweep_make_folders (call->out_dir, error) ? g_steal_pointer (&was) : NULL;
   if (was != NULL && was->frozen)
     {
       g_set_error (error, PR_ERROR, PR_ERROR_MANIFEST,
@@ -219,6 +220,7 @@ run_tasks (const PrSweepCall *call, const PrSweep *sweep, PrSweepSummary *summar
                                .memory = call->memory,
                                .options = call->options,
                                .program = call->program,
+                               .wait = call->wait,
                                .watch = call->watch };
   gboolean ok;
 
@@ -243,7 +245,7 @@ pr_sweep_run (const PrSweepCall *call, PrSweepSummary *ret_summary, GError **err
   *ret_summary = (PrSweepSummary){ 0 };
   store = pr_store_open (call->store_dir, error);
   plan = store != NULL ? settle_plan (call, store, error) : NULL;
-  if (plan == NULL)
+  if (plan == NULL || !pr_store_add_ref (store, call->out_dir, call->watch, error))
     return FALSE;
   sweep.plan = plan;
   sweep.store = store;

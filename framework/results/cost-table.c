@@ -125,8 +125,8 @@ pr_cost_csv_values (const PrComparison *c, gsize arm, double ret_values[PR_COST_
 
 /* Stage by stage ---------------------------------------------------------------------------------------------- */
 
-static void
-stages_grid (const PrComparison *c, PrGrid *grid)
+void
+pr_cost_stages_grid (const PrComparison *c, PrGrid *grid)
 {
   static const char *const names[] = { "arm",  "stage", "trained",     "read",   "generated", "steps",
                                        "FLOP", "users", "answering s", "wall s", "CPU s",     "peak MiB" };
@@ -149,39 +149,13 @@ stages_grid (const PrComparison *c, PrGrid *grid)
 }
 
 char *
-pr_comparison_costs_text (const PrComparison *c)
-{
-  GString *out = g_string_new (NULL);
-  g_auto (PrGrid) grid;
-
-  stages_grid (c, &grid);
-  g_string_append_printf (out, "%s: cost of every stage\n\n", c->experiment);
-  pr_grid_text (&grid, out);
-  g_string_append (out,
-                   "\nmean over seeds, peak memory the largest; a stage that answers users is inference, any other "
-                   "one training\n");
-  return g_string_free (out, FALSE);
-}
-
-char *
-pr_comparison_costs_markdown (const PrComparison *c)
-{
-  GString *out = g_string_new (NULL);
-  g_auto (PrGrid) grid;
-
-  stages_grid (c, &grid);
-  pr_grid_markdown (&grid, out);
-  return g_string_free (out, FALSE);
-}
-
-char *
 pr_comparison_costs_csv (const PrComparison *c)
 {
   GString *out = g_string_new ("arm,stage,part,seeds,wall_seconds,cpu_seconds,peak_rss_bytes");
 
   for (int i = 0; i < PR_N_COSTS; i++)
     g_string_append_printf (out, ",%s", pr_cost_names[i]);
-  g_string_append_c (out, '\n');
+  g_string_append (out, ",baseline\n");
   for (gsize s = 0; s < c->n_stages; s++)
     {
       const PrStageCost *stage = &c->stages[s];
@@ -194,6 +168,8 @@ pr_comparison_costs_csv (const PrComparison *c)
         pr_csv_add_number (out, measured[i]);
       for (int i = 0; i < PR_N_COSTS; i++)
         pr_csv_add_number (out, stage->costs.counters[i]);
+      g_string_append_c (out, ',');
+      pr_csv_add_text (out, c->baseline >= 0 ? c->arms[c->baseline] : "");
       g_string_append_c (out, '\n');
     }
   return g_string_free (out, FALSE);

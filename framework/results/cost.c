@@ -93,26 +93,51 @@ stage_of (GArray *stages, guint first, gsize arm, const char *stage)
   return &g_array_index (stages, PrStageCost, stages->len - 1);
 }
 
+/* The rows of each arm, in their order: GArray of gint64. */
+static GPtrArray *
+rows_by_arm (const PrComparison *c, const Rows *rows)
+{
+  GPtrArray *lists = g_ptr_array_new_with_free_func ((GDestroyNotify)g_array_unref);
+  g_autoptr (GHashTable) by_name = g_hash_table_new (g_str_hash, g_str_equal);
+
+  for (gsize a = 0; a < c->n_arms; a++)
+    {
+      g_ptr_array_add (lists, g_array_new (FALSE, FALSE, sizeof (gint64)));
+      g_hash_table_insert (by_name, c->arms[a], lists->pdata[a]);
+    }
+  for (gint64 i = 0; i < rows->n; i++)
+    {
+      GArray *list = g_hash_table_lookup (by_name, rows->arms[i]);
+
+      if (list != NULL)
+        g_array_append_val (list, i);
+    }
+  return lists;
+}
+
 gboolean
 pr_comparison_fill_costs (PrComparison *c, PrH5 *h5, GError **error)
 {
   g_autoptr (GArray) stages = g_array_new (FALSE, TRUE, sizeof (PrStageCost));
+  g_autoptr (GPtrArray) by_arm = NULL;
   g_auto (Rows) rows = { 0 };
 
   if (!rows_read (&rows, h5, error))
     return FALSE;
   c->costs = g_new0 (PrArmCost, MAX (c->n_arms, 1));
+  by_arm = rows_by_arm (c, &rows);
   for (gsize a = 0; a < c->n_arms; a++)
     {
       guint first = stages->len;
+      const GArray *own = by_arm->pdata[a];
 
-      for (gint64 i = 0; i < rows.n; i++)
-        if (strcmp (rows.arms[i], c->arms[a]) == 0)
-          {
-            PrCosts costs = row_costs (&rows, i);
+      for (guint i = 0; i < own->len; i++)
+        {
+          gint64 row = g_array_index (own, gint64, i);
+          PrCosts costs = row_costs (&rows, row);
 
-            add_costs (&stage_of (stages, first, a, rows.stages[i])->costs, &costs, 1.0 / MAX (c->n_seeds[a], 1));
-          }
+          add_costs (&stage_of (stages, first, a, rows.stages[row])->costs, &costs, 1.0 / MAX (c->n_seeds[a], 1));
+        }
       for (guint i = first; i < stages->len; i++)
         {
           PrStageCost *stage = &g_array_index (stages, PrStageCost, i);

@@ -12,6 +12,8 @@ gboolean pr_comparison_fill_costs (PrComparison *comparison, PrH5 *h5, GError **
 /* One row an arm below a head. */
 void pr_cost_training_grid (const PrComparison *comparison, PrGrid *grid);
 void pr_cost_inference_grid (const PrComparison *comparison, PrGrid *grid);
+/* One row a stage of an arm. */
+void pr_cost_stages_grid (const PrComparison *comparison, PrGrid *grid);
 
 /* Names, each behind a comma, and values of an arm's costs as CSV has them. */
 #define PR_COST_CSV                                                                                                    \

@@ -3,6 +3,7 @@
 #include "grid.h"
 
 #include <math.h>
+#include <string.h>
 
 void
 pr_grid_init (PrGrid *grid, guint columns)
@@ -80,18 +81,103 @@ pr_grid_text (const PrGrid *grid, GString *out)
     }
 }
 
+/* Append TEXT with its special characters as REPLACE [n, 2] has them; control characters are spaces. */
+static void
+add_escaped (GString *out, const char *text, const char *const (*replace)[2], gsize n)
+{
+  for (const char *c = text; *c != '\0';)
+    {
+      gsize r = 0;
+
+      while (r < n && !g_str_has_prefix (c, replace[r][0]))
+        r++;
+      if (r < n)
+        {
+          g_string_append (out, replace[r][1]);
+          c += strlen (replace[r][0]);
+        }
+      else
+        {
+          g_string_append_c (out, g_ascii_iscntrl (*c) ? ' ' : *c);
+          c++;
+        }
+    }
+}
+
+void
+pr_markdown_add (GString *out, const char *text)
+{
+  static const char *const replace[][2] = { { "\\", "\\\\" }, { "|", "\\|" },   { "*", "\\*" }, { "`", "\\`" },
+                                            { "<", "&lt;" },  { "&", "&amp;" }, { "[", "\\[" }, { "]", "\\]" } };
+
+  add_escaped (out, text, replace, G_N_ELEMENTS (replace));
+}
+
+void
+pr_latex_add (GString *out, const char *text)
+{
+  /* A row that begins with [ would be an argument of the line break before it. */
+  static const char *const replace[][2] = { { "\\", "\\textbackslash{}" },
+                                            { "_", "\\_" },
+                                            { "%", "\\%" },
+                                            { "&", "\\&" },
+                                            { "#", "\\#" },
+                                            { "$", "\\$" },
+                                            { "{", "\\{" },
+                                            { "}", "\\}" },
+                                            { "~", "\\textasciitilde{}" },
+                                            { "^", "\\textasciicircum{}" },
+                                            { "<", "\\textless{}" },
+                                            { ">", "\\textgreater{}" },
+                                            { "|", "\\textbar{}" },
+                                            { "[", "{[}" },
+                                            { "]", "{]}" },
+                                            { "*", "{*}" },
+                                            { "±", "$\\pm$" },
+                                            { " .. -", " .. $-$" },
+                                            { "\"", "''" } };
+
+  if (text[0] == '-' && g_ascii_isdigit (text[1]))
+    {
+      g_string_append (out, "$-$"); /* a minus, not a hyphen */
+      text++;
+    }
+  add_escaped (out, text, replace, G_N_ELEMENTS (replace));
+}
+
 void
 pr_grid_markdown (const PrGrid *grid, GString *out)
 {
   for (guint i = 0; i < grid->cells->len; i++)
     {
-      g_string_append_printf (out, "%s%s |", i % grid->columns == 0 ? "| " : " ", (char *)grid->cells->pdata[i]);
+      g_string_append (out, i % grid->columns == 0 ? "| " : " ");
+      pr_markdown_add (out, grid->cells->pdata[i]);
+      g_string_append (out, " |");
       if ((i + 1) % grid->columns != 0)
         continue;
       g_string_append_c (out, '\n');
       for (guint c = 0; i + 1 == grid->columns && c < grid->columns; c++)
         g_string_append_printf (out, "%s---|%s", c == 0 ? "|" : "", c + 1 == grid->columns ? "\n" : "");
     }
+}
+
+void
+pr_grid_latex (const PrGrid *grid, GString *out)
+{
+  g_string_append (out, "\\begin{tabular}{");
+  for (guint c = 0; c < grid->columns; c++)
+    g_string_append_c (out, c < grid->left ? 'l' : 'r');
+  g_string_append (out, "}\n\\hline\n");
+  for (guint i = 0; i < grid->cells->len; i++)
+    {
+      gboolean last = (i + 1) % grid->columns == 0;
+
+      pr_latex_add (out, grid->cells->pdata[i]);
+      g_string_append (out, last ? " \\\\\n" : " & ");
+      if (i + 1 == grid->columns)
+        g_string_append (out, "\\hline\n");
+    }
+  g_string_append (out, "\\hline\n\\end{tabular}\n");
 }
 
 void

@@ -22,9 +22,14 @@ void pr_grid_add_number (PrGrid *grid, const char *format, double value, const c
 /* A large count in four digits: 9999, 545.4k, 12.35M, 1.2T. */
 void pr_grid_add_count (PrGrid *grid, double value);
 
-/* Append the rows to OUT, for a terminal or as a Markdown table. */
+/* Append the rows to OUT: for a terminal, as a Markdown table, as a tabular of LaTeX.  Special characters of the texts
+ * are escaped. */
 void pr_grid_text (const PrGrid *grid, GString *out);
 void pr_grid_markdown (const PrGrid *grid, GString *out);
+void pr_grid_latex (const PrGrid *grid, GString *out);
+/* A running text, escaped for either. */
+void pr_markdown_add (GString *out, const char *text);
+void pr_latex_add (GString *out, const char *text);
 
 /* A quoted text; a comma and a number, nothing for NaN. */
 void pr_csv_add_text (GString *out, const char *text);

@@ -37,6 +37,10 @@ hid_t h5_table_layout (gint64 n_rows, gsize row);
 /* TYPE as it is in memory, without gaps. */
 hid_t h5_packed_type (hid_t type);
 
+/* How to transfer values that are converted on the way, in rows of at most ROW bytes: through a small buffer.  HDF5's
+ * own is cleared in every call, a megabyte of it, which took most of the time of reading a small column. */
+hid_t h5_transfer_new (gsize row);
+
 /* A part of a data set: BYTES of values, their shape, and where in SPACE they are selected.  FALSE ends the reading. */
 typedef gboolean (*H5Block) (const void *data, gsize bytes, hid_t block, hid_t space, gpointer ctx);
 /* Read DATASET, of extent SPACE, as MEMORY along its first dimension. */

@@ -8,6 +8,8 @@
 #include <pauserec/error.h>
 #include <string.h>
 
+#define TRANSFER_BYTES ((gsize)16 * 1024)
+
 #define TEXT_MAX (64 * 1024 * 1024)
 
 gboolean
@@ -83,11 +85,22 @@ pr_h5_columns (PrH5 *h5, const char *path, GError **error)
   return names;
 }
 
+hid_t
+h5_transfer_new (gsize row)
+{
+  hid_t transfer = H5Pcreate (H5P_DATASET_XFER);
+
+  if (transfer >= 0)
+    H5Pset_buffer (transfer, MAX (TRANSFER_BYTES, row), NULL, NULL);
+  return transfer;
+}
+
 void *
 pr_h5_read_column (PrH5 *h5, const char *path, const char *column, PrH5Type type, gint64 *ret_n, GError **error)
 {
   hsize_t n = 0;
-  hid_t table_type, dataset = h5_open_dataset (h5, path, 1, &n, &table_type, error), member = -1, memory = -1, row = -1;
+  hid_t table_type, dataset = h5_open_dataset (h5, path, 1, &n, &table_type, error), member = -1, memory = -1, row = -1,
+                    transfer = -1;
   gsize width = 0;
   g_autofree char *data = NULL;
   gboolean ok = FALSE;
@@ -102,12 +115,14 @@ pr_h5_read_column (PrH5 *h5, const char *path, const char *column, PrH5Type type
       width = type == PR_H5_TEXT ? H5Tget_size (member) : h5_value_size (type);
       memory = h5_type_new (type, width, FALSE);
       row = H5Tcreate (H5T_COMPOUND, width);
+      transfer = h5_transfer_new (MAX (H5Tget_size (table_type), width));
       data = n <= G_MAXSIZE / MAX (width, 1) - 1 ? g_try_malloc0 (n * width + 1) : NULL;
       ok = data != NULL && H5Tinsert (row, column, 0, memory) >= 0
-           && (n == 0 || H5Dread (dataset, row, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) >= 0);
+           && (n == 0 || H5Dread (dataset, row, H5S_ALL, H5S_ALL, transfer, data) >= 0);
     }
   if (!ok)
     h5_fail (h5, "read column", column, error);
+  h5_release (transfer);
   h5_release (row);
   h5_release (memory);
   h5_release (member);
@@ -221,8 +236,8 @@ pr_h5_get_number (PrH5 *h5, const char *path, const char *name, guint64 *ret_val
   hid_t attribute = H5Aopen_by_name (h5->file, path, name, H5P_DEFAULT, H5P_DEFAULT);
   hid_t space = attribute >= 0 ? H5Aget_space (attribute) : -1;
   guint64 value;
-  gboolean ok = space >= 0 && H5Sget_simple_extent_npoints (space) == 1
-                && H5Aread (attribute, H5T_NATIVE_UINT64, &value) >= 0;
+  gboolean ok =
+      space >= 0 && H5Sget_simple_extent_npoints (space) == 1 && H5Aread (attribute, H5T_NATIVE_UINT64, &value) >= 0;
 
   if (ok)
     *ret_value = value;

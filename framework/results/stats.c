@@ -3,10 +3,7 @@
 #include "stats.h"
 
 #include <math.h>
-#include <pauserec/threads.h>
-#include <string.h>
-
-#define TILE 50 /* draws */
+#include <stdlib.h>
 
 double
 pr_stats_mean (const double *values, gsize n)
@@ -38,71 +35,6 @@ pr_stats_sd (const double *values, gsize n)
   return defined > 1 ? sqrt (sum / (double)(defined - 1)) : NAN;
 }
 
-void
-pr_stats_mean_rows (const float *seeds, gsize n_seeds, gsize n, float *ret)
-{
-  for (gsize i = 0; i < n; i++)
-    {
-      double sum = 0;
-      gsize defined = 0;
-
-      for (gsize s = 0; s < n_seeds; s++)
-        if (!isnan (seeds[s * n + i]))
-          {
-            sum += (double)seeds[s * n + i];
-            defined++;
-          }
-      ret[i] = defined > 0 ? (float)(sum / (double)defined) : NAN;
-    }
-}
-
-typedef struct
-{
-  const float *values;
-  gsize n, m, draws;
-  PrRng rng;
-  double *ret;
-} Bootstrap;
-
-static void
-draw_tile (gpointer ctx, gsize tile, guint worker)
-{
-  const Bootstrap *b = ctx;
-
-  (void)worker;
-  for (gsize d = tile * TILE; d < MIN (b->draws, (tile + 1) * TILE); d++)
-    {
-      double *sums = b->ret + d * b->m;
-
-      memset (sums, 0, sizeof (double) * b->m);
-      for (gsize i = 0; i < b->n; i += 4)
-        {
-          guint32 words[4];
-
-          pr_rng_draw4 (b->rng, d, i / 4, words);
-          for (gsize k = 0; k < MIN (4, b->n - i); k++)
-            {
-              /* A 32-bit word scaled to [0, n): off uniform by n / 2^32 at most. */
-              const float *row = b->values + (gsize)(((guint64)words[k] * b->n) >> 32) * b->m;
-
-              for (gsize j = 0; j < b->m; j++)
-                sums[j] += (double)row[j];
-            }
-        }
-      for (gsize j = 0; j < b->m; j++)
-        sums[j] /= (double)b->n;
-    }
-}
-
-void
-pr_stats_bootstrap (const float *values, gsize n, gsize m, gsize draws, PrRng rng, double *ret)
-{
-  Bootstrap b = { values, n, m, draws, rng, ret };
-
-  g_return_if_fail (n >= 1 && n <= G_MAXUINT32);
-  pr_parallel ((draws + TILE - 1) / TILE, draw_tile, &b);
-}
-
 static int
 compare_doubles (const void *a, const void *b)
 {
@@ -131,4 +63,67 @@ pr_stats_interval (double *values, gsize n, double level, double *ret_low, doubl
     qsort (values, n, sizeof (double), compare_doubles);
   *ret_low = defined ? quantile (values, n, (1 - level) / 2) : NAN;
   *ret_high = defined ? quantile (values, n, (1 + level) / 2) : NAN;
+}
+
+typedef struct
+{
+  double p;
+  gsize index;
+} Ranked;
+
+static int
+compare_ranked (const void *a, const void *b)
+{
+  const Ranked *x = a, *y = b;
+
+  return x->p != y->p ? (x->p > y->p) - (x->p < y->p) : (x->index > y->index) - (x->index < y->index);
+}
+
+gsize
+pr_stats_holm (const double *p, gsize n, double *ret)
+{
+  g_autofree Ranked *ranked = g_new (Ranked, MAX (n, 1));
+  gsize m = 0;
+  double least = 0;
+
+  for (gsize i = 0; i < n; i++)
+    if (!isnan (p[i]))
+      ranked[m++] = (Ranked){ p[i], i };
+    else
+      ret[i] = NAN;
+  qsort (ranked, m, sizeof *ranked, compare_ranked);
+  for (gsize i = 0; i < m; i++)
+    {
+      least = MAX (least, MIN (1, ranked[i].p * (double)(m - i)));
+      ret[ranked[i].index] = least;
+    }
+  return m;
+}
+
+double
+pr_stats_normal_quantile (double q)
+{
+  double low = -40, high = 40;
+
+  g_return_val_if_fail (q > 0 && q < 1, NAN);
+  /* Halving gives all digits without a table of constants; erfc keeps them in the lower tail, and the upper one is its
+   * mirror. */
+  if (q > 0.5)
+    return -pr_stats_normal_quantile (1 - q);
+  for (int i = 0; i < 100; i++)
+    {
+      double middle = (low + high) / 2;
+
+      if (erfc (-middle / G_SQRT2) / 2 < q)
+        low = middle;
+      else
+        high = middle;
+    }
+  return (low + high) / 2;
+}
+
+double
+pr_stats_detectable (double alpha, double power)
+{
+  return pr_stats_normal_quantile (1 - alpha / 2) + pr_stats_normal_quantile (power);
 }

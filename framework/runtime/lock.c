@@ -10,28 +10,65 @@
 
 #define POLL_MICROSECONDS (50 * 1000)
 
-int
-pr_lock_try (const char *path, GError **error)
+/* -1 with errno if it cannot be had. */
+static int
+lock_file (const char *path, int flags, short type)
 {
   struct flock lock;
-  int fd = open (path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  int fd = open (path, flags | O_CLOEXEC, 0666), saved;
 
   if (fd < 0)
-    {
-      g_set_error (error, PR_ERROR, PR_ERROR_IO,
-                   "cannot open lock '%s': %s; is the store writable? (--store names another)", path,
-                   g_strerror (errno));
-      return -1;
-    }
+    return -1;
   memset (&lock, 0, sizeof lock);
-  lock.l_type = F_WRLCK;
+  lock.l_type = type;
   lock.l_whence = SEEK_SET;
   if (fcntl (fd, F_OFD_SETLK, &lock) == 0)
     return fd;
-  if (errno != EAGAIN && errno != EACCES)
-    pr_error_set_errno (error, errno, "cannot lock", path);
+  saved = errno;
   close (fd);
+  errno = saved;
   return -1;
+}
+
+/* After a call of lock_file() that returned -1. */
+static void
+explain (const char *path, GError **error)
+{
+  int saved = errno;
+
+  /* EACCES from fcntl() and from open() cannot be told apart, but Linux says EAGAIN for a lock that somebody has. */
+  if (saved == EAGAIN)
+    return;
+  g_set_error (error, PR_ERROR, PR_ERROR_IO,
+               "cannot lock '%s': %s; is that folder writable? (--store and --out name others)", path,
+               g_strerror (saved));
+}
+
+int
+pr_lock_try (const char *path, GError **error)
+{
+  int fd = lock_file (path, O_RDWR | O_CREAT, F_WRLCK);
+
+  if (fd < 0)
+    explain (path, error);
+  return fd;
+}
+
+int
+pr_lock_try_shared (const char *path, gboolean *ret_exempt, GError **error)
+{
+  int fd = lock_file (path, O_RDWR | O_CREAT, F_RDLCK);
+
+  *ret_exempt = FALSE;
+  /* A reading lock needs no right to write, only a file. */
+  if (fd < 0 && (errno == EACCES || errno == EROFS || errno == EPERM))
+    {
+      fd = lock_file (path, O_RDONLY, F_RDLCK);
+      *ret_exempt = fd < 0 && (errno == ENOENT || errno == EACCES);
+    }
+  if (fd < 0 && !*ret_exempt)
+    explain (path, error);
+  return fd;
 }
 
 int
@@ -62,4 +99,21 @@ pr_lock_release (int fd)
 {
   if (fd >= 0)
     close (fd);
+}
+
+gboolean
+pr_lock_held (const char *path)
+{
+  struct flock lock;
+  int fd = open (path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  gboolean held;
+
+  if (fd < 0)
+    return FALSE;
+  memset (&lock, 0, sizeof lock);
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  held = fcntl (fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+  close (fd);
+  return held;
 }

@@ -23,6 +23,7 @@ struct PrStore
 {
   char *dir;
   GHashTable *verified; /* keys whose digests were checked */
+  int use;              /* descriptor of the shared lock; -1: not for running, or of a store that cannot be written */
 };
 
 static char *
@@ -56,6 +57,7 @@ store_new (const char *dir)
 
   store->dir = g_canonicalize_filename (dir, NULL);
   store->verified = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  store->use = -1;
   return store;
 }
 
@@ -64,6 +66,7 @@ pr_store_free (PrStore *store)
 {
   if (store == NULL)
     return;
+  pr_lock_release (store->use);
   g_free (store->dir);
   g_hash_table_unref (store->verified);
   g_free (store);
@@ -149,6 +152,26 @@ clean_tmp (const PrStore *store)
     }
 }
 
+/* Say that the store is in use, for as long as this object lives. */
+static gboolean
+use (PrStore *store, GError **error)
+{
+  g_autofree char *path = path_of (store, "locks", "store.lock");
+  GError *raised = NULL;
+  gboolean exempt;
+
+  store->use = pr_lock_try_shared (path, &exempt, &raised);
+  if (store->use >= 0 || exempt)
+    return TRUE;
+  if (raised != NULL)
+    g_propagate_error (error, raised);
+  else
+    g_set_error (error, PR_ERROR, PR_ERROR_IO,
+                 "gc is removing entries of store '%s'; start again when it has ended, or name another with --store",
+                 store->dir);
+  return FALSE;
+}
+
 PrStore *
 pr_store_open (const char *dir, GError **error)
 {
@@ -166,6 +189,8 @@ pr_store_open (const char *dir, GError **error)
       if (!g_file_test (folder, G_FILE_TEST_IS_DIR) && !pr_folder_make (folder, error))
         return NULL;
     }
+  if (!use (store, error))
+    return NULL;
   clean_tmp (store);
   return g_steal_pointer (&store);
 }
@@ -178,7 +203,7 @@ pr_store_open_readonly (const char *dir, GError **error)
 
   if (!g_file_test (store->dir, G_FILE_TEST_EXISTS))
     return NULL;
-  return check_mark (store, &marked, error) ? g_steal_pointer (&store) : NULL;
+  return check_mark (store, &marked, error) && marked ? g_steal_pointer (&store) : NULL;
 }
 
 /* Looking ---------------------------------------------------------------------------------------------------------- */

@@ -3,7 +3,9 @@
  *   store.json               says that this folder is a store
  *   objects/<2>/<key>/       entries (entry.h), visible by rename only when whole, verified and synced
  *   tmp/<key>/               an entry being made, by the process that holds the key's lock
- *   locks/<key>.lock         OFD locks
+ *   locks/<key>.lock         OFD locks: held by whoever makes the entry
+ *   locks/store.lock         held shared by whoever uses the store, alone by gc while it removes (gc.h)
+ *   refs/<sha256>.json       which sweeps need entries, by the folder of each: pauserec-ref/1 (refs.h)
  *   scratch/<key>/           what a stage left to resume from; removed when it succeeds
  *   corrupt/<key>.<n>/       entries that were found damaged
  *
@@ -19,9 +21,12 @@
 typedef struct PrStore PrStore;
 
 /* The store at DIR, made if absent; what dead processes left in tmp/ is removed.  MANIFEST error if DIR holds something
- * else.  A store that cannot be written is opened all the same: what is in it can be used. */
+ * else, IO error while gc removes entries.  A store that cannot be written is opened all the same: what is in it can be
+ * used.  Nothing is removed from the store before the last process that opened it, or was forked since, has freed it or
+ * is dead. */
 PrStore *pr_store_open (const char *dir, GError **error);
-/* Only to look: nothing is made or removed. NULL without an error if there is no such folder. */
+/* Only to look: nothing is made or removed, nothing keeps gc away. NULL without an error if there is no such folder, or
+ * nothing in it. */
 PrStore *pr_store_open_readonly (const char *dir, GError **error);
 void pr_store_free (PrStore *store);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PrStore, pr_store_free)

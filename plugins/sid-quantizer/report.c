@@ -6,6 +6,27 @@
 
 #include <math.h>
 
+/* How many codes of LEVEL hold how many items; a row with 0 items counts the codes that nobody has. */
+static void
+report_usage (PrRun *run, gint32 level, const gint64 *counts, gint32 size)
+{
+  gint64 most = 0;
+  g_autofree gint64 *codes = NULL;
+
+  for (gint32 c = 0; c < size; c++)
+    most = MAX (most, counts[c]);
+  codes = g_new0 (gint64, most + 1);
+  for (gint32 c = 0; c < size; c++)
+    codes[counts[c]]++;
+  for (gint64 items = 0; items <= most; items++)
+    if (codes[items] > 0)
+      {
+        pr_run_table (run, "usage", "level", level);
+        pr_run_table (run, "usage", "items", (double)items);
+        pr_run_table (run, "usage", "codes", (double)codes[items]);
+      }
+}
+
 void
 report_levels (PrRun *run, const PrSids *sids)
 {
@@ -28,6 +49,7 @@ report_levels (PrRun *run, const PrSids *sids)
       pr_run_table (run, "codebook", "size", sids->sizes[level]);
       pr_run_table (run, "codebook", "used", used);
       pr_run_table (run, "codebook", "perplexity", exp (entropy));
+      report_usage (run, level, counts, sids->sizes[level]);
     }
 }
 

@@ -253,7 +253,7 @@ quantizer_run (const void *params_, PrRun *run, GError **error)
 static const PrStage stage = {
   .size = sizeof (PrStage),
   .id = "sid-quantizer",
-  .version = "2",
+  .version = "3",
   .summary = "Turn item embeddings into semantic ids.",
   .source = "GRID residual k-means; TIGER RQ-VAE; LC-Rec reassignment",
   .stochastic = TRUE,

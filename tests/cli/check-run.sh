@@ -99,7 +99,7 @@ expect 6 run --store s1 --out file; err_has "'file/runs'"
 expect 2 run --set walk.stepps=3; err_has "did you mean 'steps'"
 if test "$(id -u)" -ne 0; then # what root cannot see, check-store does as an ordinary user
   chmod -R a-w s1
-  expect 6 run --store s1 --out o10 --set walk.steps=5; err_has "is the store writable?"
+  expect 6 run --store s1 --out o10 --set walk.steps=5; err_has "is that folder writable?"
   chmod -R u+w s1
 fi
 finish

@@ -5,7 +5,7 @@
 . "$(dirname "$0")/../cli/lib.sh"
 . "$(dirname "$0")/../cli/sweep.sh"
 manifest=$PR_SOURCE_DIR/tests/cli/explicit.manifest
-kill_at=$PR_BUILD_DIR/tests/long/.libs/kill-at.so
+kill_at=$PR_BUILD_DIR/tests/faults/.libs/kill-at.so
 kills=30
 
 arms="--only arm=cot-filtered --only arm=cot-rl --only arm=pause-rl --only arm=latent"
@@ -14,18 +14,22 @@ for stage in base ground sft pause-pretrain pause-sft latent rl-cot rl-pause; do
   often="$often --set $stage.checkpoint_steps=1"
 done
 
-# killer NAME VARIABLE=VALUE: a sweep with kill-at.so; its status.
+# killer NAME VARIABLE=VALUE...: a sweep with kill-at.so, which kills all of its processes; its status.
 killer () {
-  env "$2" LD_PRELOAD="$kill_at" ASAN_OPTIONS="${ASAN_OPTIONS:-}:verify_asan_link_order=0" \
-    "$program" run "$manifest" --quiet --store "$tmp/$1/store" --out "$tmp/$1/out" $arms $often > "$tmp/out" 2> "$tmp/err"
+  local at=$1
+  shift
+  rm -f "$tmp/calls"
+  setsid -w env PR_KILL_CALLS="$tmp/calls" PR_KILL_GROUP=1 "$@" LD_PRELOAD="$kill_at" \
+    ASAN_OPTIONS="${ASAN_OPTIONS:-}:verify_asan_link_order=0" \
+    "$program" run "$manifest" --quiet --store "$tmp/$at/store" --out "$tmp/$at/out" $arms $often > "$tmp/out" 2> "$tmp/err"
 }
 
 expect 0 sweep one $arms; out_has "4 runs done now"
 reference one
-killer count "PR_KILL_COUNT=$tmp/calls" || { fail "the sweep with kill-at.so:"; cat "$tmp/err"; }
+killer count || { fail "the sweep with kill-at.so:"; cat "$tmp/err"; }
 same count
-calls=$(cat "$tmp/calls")
-test "$calls" -gt $((kills * 4)) || { fail "only $calls calls of fsync and rename"; finish; }
+calls=$(od -An -td4 "$tmp/calls" | tr -d " ")
+test "$calls" -gt $((kills * 4)) || { fail "only $calls calls that write"; finish; }
 rm -rf "$tmp/count"
 
 for ((n = 0; n < kills; n++)); do

@@ -368,6 +368,30 @@ column (const StageCheck *check, const char *table, const char *name)
 
 #define VALUE(array, i) g_array_index (array, double, i)
 
+/* Of every level all codes and all items are accounted for, the codes that nobody has in a row of their own. */
+static void
+check_usage (const StageCheck *check, const double *sizes, const GArray *used)
+{
+  const GArray *level = column (check, "usage", "level"), *items = column (check, "usage", "items");
+  const GArray *codes = column (check, "usage", "codes");
+
+  for (guint l = 0; l < used->len; l++)
+    {
+      double n_codes = 0, n_items = 0, n_empty = 0;
+
+      for (guint i = 0; i < level->len; i++)
+        if (VALUE (level, i) == l)
+          {
+            n_codes += VALUE (codes, i);
+            n_items += VALUE (codes, i) * VALUE (items, i);
+            n_empty += VALUE (items, i) == 0 ? VALUE (codes, i) : 0;
+          }
+      ck_assert_double_eq (n_codes, sizes[l]);
+      ck_assert_double_eq (n_items, N_ITEMS);
+      ck_assert_double_eq (n_empty, sizes[l] - VALUE (used, l));
+    }
+}
+
 START_TEST (the_stage_reports_its_codebooks)
 {
   g_autofree char *dir = pr_check_tmpdir ();
@@ -401,6 +425,7 @@ START_TEST (the_stage_reports_its_codebooks)
     }
   ck_assert_double_eq (VALUE (used, 0), 20);
   ck_assert_double_gt (VALUE (perplexity, 0), 19.9);
+  check_usage (&check, (const double[]){ 20, 16, 4 }, used);
   items = column (&check, "buckets", "items");
   tuples = column (&check, "buckets", "tuples");
   for (guint i = 0; i < items->len; i++)

@@ -84,7 +84,7 @@ START_TEST (a_read_only_store_serves_what_it_has_and_says_what_it_cannot)
   ck_assert_ptr_nonnull (entry);
   ck_assert_ptr_null (pr_store_acquire (store, "bb00000000000000000000000000000000000000000000000000000000000000",
                                         &watch, &none, &error));
-  ck_assert_pr_error (error, PR_ERROR_IO, "is the store writable?");
+  ck_assert_pr_error (error, PR_ERROR_IO, "is that folder writable?");
   ck_assert_ptr_null (none);
   if (geteuid () != getuid ())
     ck_assert_int_eq (seteuid (getuid ()), 0);

@@ -77,8 +77,7 @@ static const PrStage seed_stage = {
 
 typedef struct
 {
-  int64_t steps, kill_at, signal_at, signals, wait_at, meet, memory, crash;
-  const char *wait_for;
+  int64_t steps, kill_at, signal_at, signals, hold_at, meet, memory, crash, lame;
   bool fail;
 } WalkParams;
 
@@ -89,18 +88,14 @@ static const PrParamSpec walk_params[] = {
   PR_PARAM_INT_NOT_IN_KEY_AT (WalkParams, "signal_at", signal_at, -1, 1000000, -1,
                               "Send SIGINT to the parent before this step, and wait."),
   PR_PARAM_INT_NOT_IN_KEY_AT (WalkParams, "signals", signals, 1, 2, 1, "How many of them."),
-  PR_PARAM_INT_NOT_IN_KEY_AT (WalkParams, "wait_at", wait_at, 0, 1000000, 0, "Step before which it waits for a file."),
+  PR_PARAM_INT_NOT_IN_KEY_AT (WalkParams, "hold_at", hold_at, -1, 1000000, -1,
+                              "Walk on the spot before this step while the file $PR_TEST_HOLD exists."),
   PR_PARAM_INT_NOT_IN_KEY_AT (WalkParams, "meet", meet, 0, 100, 0,
                               "Do not begin before so many walks have begun, this one too."),
   PR_PARAM_INT_NOT_IN_KEY_AT (WalkParams, "memory", memory, 0, 1000000, 0, "MiB that plan() says it needs."),
   PR_PARAM_INT_NOT_IN_KEY_AT (WalkParams, "crash", crash, -1, 64, 0,
                               "Signal to die of at the start; -1: exit with status 7."),
-  { .name = "wait_for",
-    .help = "Walk on the spot before step wait_at until this file exists.",
-    .kind = PR_PARAM_KIND_STRING,
-    .not_in_key = TRUE,
-    .offset = offsetof (WalkParams, wait_for),
-    .dflt.string = "" },
+  PR_PARAM_INT_NOT_IN_KEY_AT (WalkParams, "lame", lame, 0, 1, 0, "1: fail until the file $PR_TEST_MENDED exists."),
   PR_PARAM_BOOL (WalkParams, fail, false, "Fail."),
 };
 
@@ -173,18 +168,44 @@ count_walks (void)
   return n;
 }
 
-/* Walk on the spot until a file is there, or until others have begun too. */
+/* Walk on the spot until others have begun too. */
 static gboolean
 wait_for_others (const WalkParams *p, PrRun *run, guint64 step, GError **error)
 {
-  while ((p->wait_for[0] != '\0' && step == (guint64)p->wait_at && !g_file_test (p->wait_for, G_FILE_TEST_EXISTS))
-         || (step == 0 && count_walks () < p->meet))
+  while (step == 0 && p->meet > 0 && count_walks () < p->meet)
     {
       if (!pr_run_step (run, step, (guint64)p->steps, error))
         return FALSE;
       g_usleep (1000);
     }
   return TRUE;
+}
+
+/* Tell that we are here, and stay until the test lets us go; with $PR_TEST_DEAF without an ear for Ctrl-C. */
+static gboolean
+hold (const WalkParams *p, PrRun *run, guint64 step, GError **error)
+{
+  const char *path = g_getenv ("PR_TEST_HOLD");
+  gboolean deaf = g_getenv ("PR_TEST_DEAF") != NULL;
+
+  if (p->hold_at < 0 || step != (guint64)p->hold_at || path == NULL)
+    return TRUE;
+  tally ("hold", (guint64)getpid ());
+  while (g_file_test (path, G_FILE_TEST_EXISTS))
+    {
+      if (!deaf && !pr_run_step (run, step, (guint64)p->steps, error))
+        return FALSE;
+      g_usleep (1000);
+    }
+  return TRUE;
+}
+
+static gboolean
+stumbles (const WalkParams *p)
+{
+  const char *mended = g_getenv ("PR_TEST_MENDED");
+
+  return p->fail || (p->lame != 0 && (mended == NULL || !g_file_test (mended, G_FILE_TEST_EXISTS)));
 }
 
 static gboolean
@@ -217,7 +238,7 @@ walk_run (const void *params, PrRun *run, GError **error)
     raise ((int)p->crash);
   if (p->crash < 0)
     exit (7);
-  if (p->fail)
+  if (stumbles (p))
     {
       g_set_error (error, PR_ERROR, PR_ERROR_NUMERIC, "stumbled as it was told");
       return FALSE;
@@ -225,7 +246,8 @@ walk_run (const void *params, PrRun *run, GError **error)
   while (at.done < (guint64)p->steps)
     {
       misbehave (p, at.done);
-      if (!interrupt (p, run, at.done, error) || !wait_for_others (p, run, at.done, error)
+      if (!hold (p, run, at.done, error) || !interrupt (p, run, at.done, error)
+          || !wait_for_others (p, run, at.done, error)
           || !pr_run_step (run, at.done, (guint64)p->steps, error))
         return FALSE;
       at.state = at.state * 31 + pr_rng_u64 (rng, at.done, 0);
