@@ -335,6 +335,22 @@ prepare (PrBuild *build, GError **error)
          && pr_folder_make (build->scratch, error);
 }
 
+/* What a maker that died between making the entry visible and the end of its work left behind. */
+static void
+clean_scratch (const PrStore *store, const char *key)
+{
+  g_autofree char *scratch = path_of (store, "scratch", key), *lock = NULL;
+  int fd;
+
+  if (!g_file_test (scratch, G_FILE_TEST_EXISTS))
+    return;
+  lock = lock_path (store, key);
+  fd = pr_lock_try (lock, NULL);
+  if (fd >= 0)
+    pr_folder_remove (scratch, NULL);
+  pr_lock_release (fd);
+}
+
 PrBuild *
 pr_store_acquire (PrStore *store, const char *key, const PrWatch *watch, PrEntry **ret_entry, GError **error)
 {
@@ -345,6 +361,7 @@ pr_store_acquire (PrStore *store, const char *key, const PrWatch *watch, PrEntry
 
   if (entry != NULL)
     {
+      clean_scratch (store, key);
       *ret_entry = g_steal_pointer (&entry);
       return NULL;
     }

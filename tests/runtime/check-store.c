@@ -53,6 +53,23 @@ START_TEST (what_was_given_up_is_gone_but_scratch_stays)
 }
 END_TEST
 
+/* Killed after the entry was made visible, before its scratch was removed. */
+START_TEST (scratch_that_nobody_needs_goes)
+{
+  g_autoptr (PrStore) store = NULL;
+  g_autoptr (PrEntry) entry = NULL;
+  g_autoptr (GError) error = NULL;
+  g_autofree char *left = g_build_filename (root, "scratch", KEY_A, NULL);
+
+  make_entry ();
+  put (left, "checkpoint", "whole");
+  store = must_open ();
+  ck_assert_ptr_null (pr_store_acquire (store, KEY_A, &watch, &entry, &error));
+  ck_assert_ptr_nonnull (entry);
+  ck_assert (!exists ("scratch", KEY_A));
+}
+END_TEST
+
 /* One way to damage an entry: a new content for a file, or NULL to remove it. */
 static const struct
 {
@@ -280,6 +297,7 @@ main (void)
   tcase_set_timeout (tc, 60);
   tcase_add_test (tc, what_was_committed_is_found);
   tcase_add_test (tc, what_was_given_up_is_gone_but_scratch_stays);
+  tcase_add_test (tc, scratch_that_nobody_needs_goes);
   tcase_add_loop_test (tc, a_damaged_entry_is_made_again, 0, G_N_ELEMENTS (damages));
   tcase_add_test (tc, a_plan_sees_wrong_sizes_without_reading_all);
   tcase_add_test (tc, changed_sizes_in_the_list_are_seen);
