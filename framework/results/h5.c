@@ -28,8 +28,8 @@ h5_fail (const PrH5 *h5, const char *what, const char *name, GError **error)
   H5Ewalk2 (H5E_DEFAULT, H5E_WALK_DOWNWARD, innermost, &cause);
   copy = g_strdup (cause != NULL && cause[0] != '\0' ? cause : "no reason given");
   H5Eclear2 (H5E_DEFAULT);
-  g_set_error (error, PR_ERROR, h5->made ? PR_ERROR_IO : PR_ERROR_DATA, "%s: cannot %s '%s': %s", h5->path, what,
-               name, copy);
+  g_set_error (error, PR_ERROR, h5->made ? PR_ERROR_IO : PR_ERROR_DATA, "%s: cannot %s '%s': %s", h5->path, what, name,
+               copy);
   return FALSE;
 }
 
@@ -101,8 +101,8 @@ h5_type_of (hid_t type)
 
 /* Files ------------------------------------------------------------------------------------------------------- */
 
-/* Before anything else of HDF5: errors are ours to report, and every file is closed before the program ends, or was given
- * up; after a full disk HDF5 would crash over what it could not write (1.10.8). */
+/* Before anything else of HDF5: errors are ours to report, and every file is closed before the program ends, or was
+ * given up; after a full disk HDF5 would crash over what it could not write (1.10.8). */
 static void
 init_library (void)
 {
@@ -116,8 +116,8 @@ init_library (void)
   H5Eset_auto2 (H5E_DEFAULT, NULL, NULL);
 }
 
-/* How files are reached.  Ours are whole before they have their name, so that nobody needs to lock them, and HDF5's locks
- * fail on network file systems that have none. */
+/* How files are reached.  Ours are whole before they have their name, so that nobody needs to lock them, and HDF5's
+ * locks fail on network file systems that have none. */
 static hid_t
 access_new (void)
 {

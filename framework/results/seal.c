@@ -125,8 +125,7 @@ open_block (const char *path, char block[PR_SEAL_BLOCK], gsize *ret_n, guint64 *
   return -1;
 }
 
-static gboolean
-set_damaged (const char *path, GError **error, const char *how, ...) G_GNUC_PRINTF (3, 4);
+static gboolean set_damaged (const char *path, GError **error, const char *how, ...) G_GNUC_PRINTF (3, 4);
 
 static gboolean
 set_damaged (const char *path, GError **error, const char *how, ...)
