@@ -7,9 +7,9 @@
 typedef struct
 {
   const char *path;    /* in every file */
-  char **names;       /* of columns */
+  char **names;        /* of columns */
   PrH5Column *columns; /* their data: of the run that was read last, owned */
-  gsize *sizes;       /* bytes of each: the widest of any run */
+  gsize *sizes;        /* bytes of each: the widest of any run */
   gsize n_columns;
   gint64 n_rows; /* of all runs */
   PrH5Stream *stream;

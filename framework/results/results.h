@@ -47,12 +47,12 @@ gboolean pr_results_write_run (const PrRunResult *result, const char *path, GErr
 /* TRUE if PATH is a sealed, readable run file of RUN_KEY (NULL: of any); FALSE with a DATA error naming the fault, or
  * without an error if it does not exist.  RET_DIGEST may be NULL. */
 gboolean pr_results_verify_run (const char *path, const char *run_key, char **ret_digest, GError **error);
-/* The same by a look at the seal and the file's length alone, 512 bytes: what is truncated or of another run is found, a
- * changed byte is not. */
+/* The same by a look at the seal and the file's length alone, 512 bytes: what is truncated or of another run is found,
+ * a changed byte is not. */
 gboolean pr_results_peek_run (const char *path, const char *run_key, GError **error);
-/* One materialised results.h5 of N sealed run files (arm-major); atomic like a run, and the same runs give the same bytes.
- * METRIC and BASELINE become attributes; NULL is "".  Takes the memory of one run, whatever N; every run file is verified,
- * and the first fault ends it. */
+/* One materialised results.h5 of N sealed run files (arm-major); atomic like a run, and the same runs give the same
+ * bytes. METRIC and BASELINE become attributes; NULL is "".  Takes the memory of one run, whatever N; every run file is
+ * verified, and the first fault ends it. */
 gboolean pr_results_merge (const char *const *paths, gsize n, const char *experiment, const char *metric,
                            const char *baseline, const char *path, GError **error);
 

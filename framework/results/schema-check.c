@@ -59,7 +59,8 @@ check_attributes (const Check *c, const char *place, GError **error)
         known = strcmp (pr_schema_attributes[i].name, *name) == 0
                 && pr_schema_attribute_is_of (&pr_schema_attributes[i], place, c->experiment);
       if (!known)
-        return pr_schema_set_fault (error, c->path, place, "has an attribute '%s' that the schema does not know", *name);
+        return pr_schema_set_fault (error, c->path, place, "has an attribute '%s' that the schema does not know",
+                                    *name);
     }
   return TRUE;
 }
@@ -123,7 +124,8 @@ check_below (const Check *c, const char *place, GError **error)
     return FALSE;
   if (shape.kind == PR_H5_LINK)
     return pr_schema_set_fault (error, c->path, place, "is a link");
-  if (object == NULL && (shape.kind != PR_H5_GROUP || (place[1] != '\0' && !pr_schema_has_group (place, c->experiment))))
+  if (object == NULL
+      && (shape.kind != PR_H5_GROUP || (place[1] != '\0' && !pr_schema_has_group (place, c->experiment))))
     return pr_schema_set_fault (error, c->path, place, "is nothing that the schema knows");
   if (!check_attributes (c, place, error))
     return FALSE;

@@ -72,8 +72,8 @@ typedef struct
   guint n_metrics;        /* of each user */
 } PrSchemaSummary;
 
-/* Is PATH sealed, is every object in it one of the schema and the other way round, and do the numbers agree?  DATA error
- * that names the first fault and its place in the file; IO error if it cannot be read. */
+/* Is PATH sealed, is every object in it one of the schema and the other way round, and do the numbers agree?  DATA
+ * error that names the first fault and its place in the file; IO error if it cannot be read. */
 gboolean pr_schema_verify (const char *path, PrSchemaSummary *ret_summary, GError **error);
 
 /* The objects of a file alone: their names, types and attributes.  PATH: for messages. */

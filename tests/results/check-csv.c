@@ -49,8 +49,21 @@ START_TEST (texts_are_quoted_where_they_must_be)
 }
 END_TEST
 
-static const double corners[] = { 0, 1, -1, 0.1, 1.0 / 3, 1e300, 5e-324, DBL_MAX, -DBL_MIN, 9007199254740991.0,
-                                  9007199254740992.0, 9007199254740994.0, 1e22, 123456789012345680.0, 0.1f };
+static const double corners[] = { 0,
+                                  1,
+                                  -1,
+                                  0.1,
+                                  1.0 / 3,
+                                  1e300,
+                                  5e-324,
+                                  DBL_MAX,
+                                  -DBL_MIN,
+                                  9007199254740991.0,
+                                  9007199254740992.0,
+                                  9007199254740994.0,
+                                  1e22,
+                                  123456789012345680.0,
+                                  0.1f };
 
 static void
 fill_numbers (PrCsvFile *csv)
@@ -73,10 +86,11 @@ START_TEST (numbers_come_back_to_the_bit)
   ck_assert_uint_eq (g_strv_length (fields), G_N_ELEMENTS (corners) + 20000);
   for (gsize i = 0; i < G_N_ELEMENTS (corners) + 20000; i++)
     {
-      double wanted = i < G_N_ELEMENTS (corners) ? corners[i] : pr_rng_normal (rng, 0, (i - G_N_ELEMENTS (corners)) % 9000);
+      double wanted =
+          i < G_N_ELEMENTS (corners) ? corners[i] : pr_rng_normal (rng, 0, (i - G_N_ELEMENTS (corners)) % 9000);
 
-      ck_assert_msg (!(g_ascii_strtod (fields[i], NULL) < wanted) && !(g_ascii_strtod (fields[i], NULL) > wanted), "%s for %.17g",
-                     fields[i], wanted);
+      ck_assert_msg (!(g_ascii_strtod (fields[i], NULL) < wanted) && !(g_ascii_strtod (fields[i], NULL) > wanted),
+                     "%s for %.17g", fields[i], wanted);
     }
   ck_assert_str_eq (fields[3], "0.1"); /* and no longer than they need be */
   ck_assert_str_eq (fields[0], "0");
