@@ -173,7 +173,7 @@ def arm_costs(results, baseline=None):
 
 def latency(results):
     """Milliseconds a user of every run, index arm, seed; NaN where nobody was answered."""
-    sums = results.cost[results.cost.infer_users > 0].groupby(["arm", "seed"], sort=False)[["infer_seconds", "infer_users"]].sum()
+    sums = results.cost.groupby(["arm", "seed"], sort=False)[["infer_seconds", "infer_users"]].sum()
     index = pd.MultiIndex.from_frame(results.runs[["arm", "seed"]])
     return (1000 * sums.infer_seconds / sums.infer_users).reindex(index)
 
@@ -269,7 +269,7 @@ def codebooks(results):
     frames["codebook"] = frames["codebook"] if {"used", "size"} <= set(frames["codebook"]) else pd.DataFrame()
     stages = set(frames["codebook"].stage) if len(frames["codebook"]) else set()
     metrics = results.metrics
-    frames["rates"] = metrics[metrics.stage.isin(stages) & metrics.metric.isin(QUANTIZER_METRICS)]
+    frames["rates"] = metrics[metrics.metric.isin(QUANTIZER_METRICS)]
     for name, frame in frames.items():
         if not stages or not len(frame):
             frames[name] = pd.DataFrame()
@@ -310,9 +310,7 @@ def _variants(results):
         ]
         differing = [key for key in said[0] if len({values.get(key) for values in said}) > 1]
         names = [", ".join(f"{key} = {values.get(key)}" for key in differing) for values in said]
-        if len(alike) == 1:
-            names = [""]
-        elif len(set(names)) < len(names) or len(differing) > 3:
+        if len(set(names)) < len(names) or len(differing) > 3:
             arms = [[short[arm] for arm in group[2]] for group in alike]
             names = ["; ".join(some[:3]) + (f" and {len(some) - 3} more" if len(some) > 3 else "") for some in arms]
         rows += [(arm, stage, name) for group, name in zip(alike, names) for arm in group[2]]

@@ -7,6 +7,7 @@
 #include "results.h"
 
 #include "h5-rows.h"
+#include "merge-table.h"
 #include "runtime/sha256.h"
 #include "schema.h"
 #include "seal.h"
@@ -21,18 +22,6 @@ typedef struct
   guint64 seed, n_users;
   char seal[PR_SHA256_HEX + 1]; /* digest of its bytes when it was verified */
 } Run;
-
-/* A table that every run has, one below the other. */
-typedef struct
-{
-  const char *path;
-  char **names;       /* of columns */
-  PrH5Column *columns; /* their data: of the run that was read last, owned */
-  gsize *sizes;       /* bytes of each: the widest of any run */
-  gsize n_columns;
-  gint64 n_rows; /* of all runs */
-  PrH5Stream *stream;
-} Table;
 
 /* A metric: a row of users a run. */
 typedef struct
@@ -54,7 +43,7 @@ typedef struct
   Run *runs;
   gsize n;
   guint64 n_users; /* most of any run */
-  Table metrics, cost;
+  MergeTable metrics, cost;
   GArray *users;    /* Metric */
   GArray *expected; /* Expected */
   struct
@@ -63,102 +52,6 @@ typedef struct
   } attributes[5]; /* of the file */
   PrH5 *h5;
 } Merge;
-
-/* Tables of runs ----------------------------------------------------------------------------------------------- */
-
-static void
-table_forget (Table *table)
-{
-  for (gsize c = 0; c < table->n_columns; c++)
-    {
-      gpointer data = (gpointer)table->columns[c].data;
-
-      if (table->columns[c].type == PR_H5_TEXT)
-        g_strfreev (data);
-      else
-        g_free (data);
-      table->columns[c].data = NULL;
-    }
-}
-
-static void
-table_clear (Table *table)
-{
-  if (table->columns != NULL)
-    table_forget (table);
-  pr_h5_stream_free (table->stream);
-  g_strfreev (table->names);
-  g_free (table->columns);
-  g_free (table->sizes);
-}
-
-/* The columns are those of the first run. */
-static gboolean
-table_init (Table *table, PrH5 *h5, const char *path, GError **error)
-{
-  table->path = path;
-  table->names = pr_h5_columns (h5, path, error);
-  if (table->names == NULL)
-    return FALSE;
-  table->n_columns = g_strv_length (table->names);
-  table->columns = g_new0 (PrH5Column, table->n_columns + 1);
-  table->sizes = g_new0 (gsize, table->n_columns + 1);
-  for (gsize c = 0; c < table->n_columns; c++)
-    table->columns[c] = (PrH5Column){ .name = table->names[c], .type = pr_schema_column_type (path, table->names[c]) };
-  return TRUE;
-}
-
-/* Read the rows of one run. */
-static gboolean
-table_read (Table *table, PrH5 *h5, gint64 *ret_n, GError **error)
-{
-  *ret_n = 0;
-  table_forget (table);
-  for (gsize c = 0; c < table->n_columns; c++)
-    {
-      PrH5Column *column = &table->columns[c];
-
-      column->data = pr_h5_read_column (h5, table->path, column->name, column->type, ret_n, error);
-      if (column->data == NULL)
-        return FALSE;
-    }
-  return TRUE;
-}
-
-static gboolean
-table_survey (Table *table, PrH5 *h5, GError **error)
-{
-  g_autofree gsize *sizes = g_new0 (gsize, table->n_columns + 1);
-  gint64 n;
-
-  if (!table_read (table, h5, &n, error))
-    return FALSE;
-  h5_row_sizes (table->columns, table->n_columns, n, sizes);
-  for (gsize c = 0; c < table->n_columns; c++)
-    table->sizes[c] = MAX (table->sizes[c], sizes[c]);
-  table->n_rows += n;
-  return TRUE;
-}
-
-static gboolean
-table_begin (Table *table, PrH5 *h5, GError **error)
-{
-  table->stream =
-      pr_h5_stream_table (h5, table->path, table->columns, table->sizes, table->n_columns, table->n_rows, error);
-  return table->stream != NULL;
-}
-
-static gboolean
-table_copy (Table *table, PrH5 *h5, GError **error)
-{
-  g_autofree char *rows = NULL;
-  gint64 n;
-
-  if (!table_read (table, h5, &n, error))
-    return FALSE;
-  rows = h5_rows_pack (table->columns, table->n_columns, n, table->sizes);
-  return pr_h5_stream_write (table->stream, rows, n, error);
-}
 
 /* What must be found again ------------------------------------------------------------------------------------- */
 
@@ -227,7 +120,8 @@ read_back (Merge *m, const char *path, const char *to, GError **error)
       if (found == NULL || strcmp (found, m->attributes[i].text) != 0)
         return set_lost (error, to, m->attributes[i].name, local ? local->message : NULL);
     }
-  return TRUE;
+  /* Values can be right in a type that is not ours. */
+  return pr_schema_check_objects (h5, to, TRUE, &local) || set_lost (error, to, "the file", local->message);
 }
 
 /* First pass: sizes -------------------------------------------------------------------------------------------- */
@@ -279,9 +173,9 @@ survey_run (Merge *m, gsize i, GError **error)
       || !survey_users (m, run, h5, error))
     return FALSE;
   m->n_users = MAX (m->n_users, run->n_users);
-  if (i == 0 && (!table_init (&m->metrics, h5, "/metrics", error) || !table_init (&m->cost, h5, "/cost", error)))
+  if (i == 0 && (!merge_table_init (&m->metrics, h5, "/metrics", error) || !merge_table_init (&m->cost, h5, "/cost", error)))
     return FALSE;
-  return table_survey (&m->metrics, h5, error) && table_survey (&m->cost, h5, error);
+  return merge_table_survey (&m->metrics, h5, error) && merge_table_survey (&m->cost, h5, error);
 }
 
 /* Second pass: copies ------------------------------------------------------------------------------------------ */
@@ -289,7 +183,7 @@ survey_run (Merge *m, gsize i, GError **error)
 static gboolean
 begin (Merge *m, GError **error)
 {
-  if (!table_begin (&m->metrics, m->h5, error) || !table_begin (&m->cost, m->h5, error))
+  if (!merge_table_begin (&m->metrics, m->h5, error) || !merge_table_begin (&m->cost, m->h5, error))
     return FALSE;
   for (guint i = 0; i < m->users->len; i++)
     {
@@ -392,7 +286,7 @@ copy_run (Merge *m, gsize i, GError **error)
       return FALSE;
     }
   h5 = pr_h5_open (m->paths[i], error);
-  if (h5 == NULL || !table_copy (&m->metrics, h5, error) || !table_copy (&m->cost, h5, error)
+  if (h5 == NULL || !merge_table_copy (&m->metrics, h5, error) || !merge_table_copy (&m->cost, h5, error)
       || !copy_users (m, h5, error) || (i == 0 && !copy_object (m, h5, "/manifest", "/manifest", error)))
     return FALSE;
   for (gsize p = 0; p < G_N_ELEMENTS (parts); p++)
@@ -463,8 +357,8 @@ merge_clear (Merge *m)
       g_free (m->runs[i].file);
     }
   g_free (m->runs);
-  table_clear (&m->metrics);
-  table_clear (&m->cost);
+  merge_table_clear (&m->metrics);
+  merge_table_clear (&m->cost);
   g_array_unref (m->users);
   g_array_unref (m->expected);
   pr_h5_free (m->h5);

@@ -72,8 +72,25 @@ try:
 except ImportError:
     print("SKIP: check_analysis: PyTables is not installed")
 else:
-    with tables.open_file(merged) as file:
+    with tables.open_file(merged) as file, h5py.File(merged, "r") as same:
         assert file.root.metrics.nrows == 9 and file.root.metrics.read_where("value == 0.5")["metric"][0] == b"coverage_10"
+        # Every leaf of the file, values and all.
+        leaves = [node._v_pathname for node in file.walk_nodes("/", "Leaf")]
+        found = []
+        same.visititems(lambda name, item: found.append("/" + name) if isinstance(item, h5py.Dataset) else None)
+        assert sorted(leaves) == sorted(found) and len(leaves) > 10
+        for path in leaves:
+            ours, theirs = same[path][()], file.get_node(path).read()
+            if isinstance(ours, np.ndarray) and ours.dtype.names:
+                assert ours.dtype.names == theirs.dtype.names and all(
+                    np.array_equal(ours[name], theirs[name], equal_nan=ours[name].dtype.kind == "f") for name in ours.dtype.names
+                ), path
+            elif isinstance(ours, np.ndarray):
+                assert np.array_equal(ours, theirs, equal_nan=True), path
+        assert file.root.runs_detail.r0.curves.lm_base._v_attrs.stage in (b"lm-base", "lm-base")
+# The recipe of HACKING.md.
+frame = pd.DataFrame.from_records(h5py.File(merged)["metrics"][:])
+assert list(frame) == ["arm", "seed", "stage", "metric", "value"] and len(frame) == 9
 with open(run, "r+b") as file:
     file.seek(2000)
     byte = file.read(1)
@@ -156,27 +173,27 @@ def said(stage, **values):
 think = "pause-sft"
 stages = {
     "base": {"sids": said("sid-quantizer", method="rkmeans")},
-    "short[think.k=1]": {"sids": said("sid-quantizer", method="rkmeans"), "think": said(think, k="1", init="mean")},
-    "short[think.k=3]": {"sids": said("sid-quantizer", method="rkmeans"), "think": said(think, k="3", init="mean")},
-    "two[a.k=2,b.lr=0.1]": {"sids": said("sid-quantizer", method="random"), "b": said("latent-sft", k="2"), "a": said(think, k="7")},
+    "short[think.k=1,x.n=2]": {"sids": said("sid-quantizer", method="rkmeans"), "think": said(think, k="1", init="mean")},
+    "short[think.k=3,x.n=2]": {"sids": said("sid-quantizer", method="rkmeans"), "think": said(think, k="3", init="mean")},
+    "two[b.lr=0.1,a.k=7]": {"sids": said("sid-quantizer", method="random"), "b": said("latent-sft", k="2"), "a": said(think, k="7")},
 }
 runs = [(arm, 1, [0.0, 1.0]) for arm in stages]
 cost = [(arm, 1, "sids", "random" if "two" in arm else "shared", 0, 0) for arm in stages]
-cost += [("base", 1, "answer", "x", 100, 0.5), ("short[think.k=1]", 1, "think", "k1", 0, 0), ("short[think.k=3]", 1, "think", "k3", 0, 0)]
-cost += [("two[a.k=2,b.lr=0.1]", 1, "a", "a", 0, 0), ("two[a.k=2,b.lr=0.1]", 1, "b", "b", 0, 0)]
+cost += [("base", 1, "answer", "x", 100, 0.5), ("short[think.k=1,x.n=2]", 1, "think", "k1", 0, 0), ("short[think.k=3,x.n=2]", 1, "think", "k3", 0, 0)]
+cost += [("two[b.lr=0.1,a.k=7]", 1, "b", "b", 0, 0), ("two[b.lr=0.1,a.k=7]", 1, "a", "a", 0, 0)]
 curve = [(arm, 1, "sids", "objective_0", step, value) for arm in stages for step, value in [(0, 4.0), (1, 2.0)]]
 codebook = pd.DataFrame([(arm, 1, "sids", 0, 8, 6.0) for arm in stages], columns=["arm", "seed", "stage", "level", "size", "used"])
 usage = pd.DataFrame([(arm, 1, "sids", 0, 0, 2.0) for arm in stages], columns=["arm", "seed", "stage", "level", "items", "codes"])
-rate = [(arm, 1, "sids", "collision_rate", 0.25) for arm in stages]
+rate = [(arm, 1, stage, "collision_rate", 0.25) for arm in stages for stage in ["sids", "think"]]
 results = made(runs, cost, stages, curve, {"codebook": codebook, "usage": usage}, rate)
 frame = pauserec_results.parameters(results, think, "k")
-assert frame.values.tolist() == [["short[think.k=1]", 1, "think", 1], ["short[think.k=3]", 1, "think", 3], ["two[a.k=2,b.lr=0.1]", 1, "a", 7]]
+assert frame.values.tolist() == [["short[think.k=1,x.n=2]", 1, "think", 1], ["short[think.k=3,x.n=2]", 1, "think", 3], ["two[b.lr=0.1,a.k=7]", 1, "a", 7]]
 assert list(pauserec_results.parameters(results, think, "init").value) == ["mean", "mean"]
 assert len(pauserec_results.parameters(results, "nothing", "k")) == 0 == len(pauserec_results.parameters(results, think, "nothing"))
 frame = pauserec_results.pauses(results)
-assert list(frame.k) == [1, 3, 2] and list(frame.series) == ["short", "short", "two[a.k=2,b.lr=0.1]"], frame
+assert list(frame.k) == [1, 3, 7] and list(frame.series) == ["short[x.n=2]"] * 2 + ["two[b.lr=0.1]"], frame
 assert len(pauserec_results.pauses(made(users))) == 0
-assert pauserec_results.short_names(stages) == dict(zip(stages, ["base", "short, k=1", "short, k=3", "two, k=2, lr=0.1"]))
+assert pauserec_results.short_names(stages) == dict(zip(stages, ["base", "short, k=1, n=2", "short, k=3, n=2", "two, lr=0.1, k=7"]))
 assert list(pauserec_results.short_names(["a[x.k=1]", "a[y.k=1]"]).values()) == ["a[x.k=1]", "a[y.k=1]"]
 latency = pauserec_results.latency(results)
 assert latency["base", 1] == 5 and latency.isna().sum() == 3
