@@ -1,7 +1,8 @@
 /* results.h5: the runs of an experiment in one file, everything copied and nothing linked.
  *
  * Neither the runs nor the result are ever in memory as a whole: a first pass verifies every run and learns how large
- * everything is, a second one copies run after run, and then the file is read again and compared with what was meant. */
+ * everything is, a second one copies run after run, and then the file is read again and compared with what was meant.
+ */
 #include "config.h"
 
 #include "results.h"
@@ -173,7 +174,8 @@ survey_run (Merge *m, gsize i, GError **error)
       || !survey_users (m, run, h5, error))
     return FALSE;
   m->n_users = MAX (m->n_users, run->n_users);
-  if (i == 0 && (!merge_table_init (&m->metrics, h5, "/metrics", error) || !merge_table_init (&m->cost, h5, "/cost", error)))
+  if (i == 0
+      && (!merge_table_init (&m->metrics, h5, "/metrics", error) || !merge_table_init (&m->cost, h5, "/cost", error)))
     return FALSE;
   return merge_table_survey (&m->metrics, h5, error) && merge_table_survey (&m->cost, h5, error);
 }
@@ -189,8 +191,7 @@ begin (Merge *m, GError **error)
     {
       Metric *metric = &g_array_index (m->users, Metric, i);
 
-      metric->stream =
-          pr_h5_stream_array (m->h5, metric->path, PR_H5_F32, (gint64)m->n, (gint64)m->n_users, error);
+      metric->stream = pr_h5_stream_array (m->h5, metric->path, PR_H5_F32, (gint64)m->n, (gint64)m->n_users, error);
       if (metric->stream == NULL)
         return FALSE;
     }
@@ -207,9 +208,9 @@ write_runs (Merge *m, GError **error)
   g_autofree const char **arms = g_new (const char *, m->n), **digests = g_new (const char *, m->n);
   g_autofree const char **keys = g_new (const char *, m->n), **files = g_new (const char *, m->n);
   g_autofree guint64 *seeds = g_new (guint64, m->n), *users = g_new (guint64, m->n);
-  const PrH5Column columns[N_COLUMNS] = { { "arm", PR_H5_TEXT, arms },        { "seed", PR_H5_U64, seeds },
-                                          { "digest", PR_H5_TEXT, digests },  { "run_key", PR_H5_TEXT, keys },
-                                          { "file", PR_H5_TEXT, files },      { "n_users", PR_H5_U64, users } };
+  const PrH5Column columns[N_COLUMNS] = { { "arm", PR_H5_TEXT, arms },       { "seed", PR_H5_U64, seeds },
+                                          { "digest", PR_H5_TEXT, digests }, { "run_key", PR_H5_TEXT, keys },
+                                          { "file", PR_H5_TEXT, files },     { "n_users", PR_H5_U64, users } };
   g_autoptr (PrH5Stream) stream = NULL;
   g_autofree char *rows = NULL;
   gsize sizes[N_COLUMNS];
@@ -327,14 +328,13 @@ merge (Merge *m, const char *path, GError **error)
     if (!survey_run (m, i, error))
       return FALSE;
   file = pr_large_file_new (path, error);
-  m->h5 = file ? pr_h5_create (pr_large_file_temporary (file), PR_SEAL_BLOCK, error) : NULL;
+  m->h5 = file ? pr_h5_create (pr_large_file_temporary (file), path, PR_SEAL_BLOCK, error) : NULL;
   if (m->h5 == NULL || !write_runs (m, error) || !begin (m, error))
     return FALSE;
   for (gsize i = 0; i < m->n; i++)
     if (!copy_run (m, i, error))
       return FALSE;
-  return end (m, error) && read_back (m, pr_large_file_temporary (file), path, error)
-         && pr_seal_commit (file, error);
+  return end (m, error) && read_back (m, pr_large_file_temporary (file), path, error) && pr_seal_commit (file, error);
 }
 
 static void
