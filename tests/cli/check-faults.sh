@@ -54,10 +54,7 @@ for length in 0 100 512 600 $((size / 2)) $((size - 1)); do
 done
 for at in 0 30 90 511 512 700 $((size / 2)) $((size - 1)); do
   flip damaged/out/runs/long-s1-*.h5 "$at"
-  case $at in
-    511) expect 0 sweep damaged; out_has "4 before" ;; # no byte of the seal or of what it covers
-    *) damaged "flipped byte $at of $size" ;;
-  esac
+  damaged "flipped byte $at of $size"
 done
 echo >> damaged/out/runs/long-s1-*.h5; damaged "a byte more"
 cp damaged/out/runs/long-s2-*.h5 damaged/out/runs/long-s1-*.h5; damaged "the results of another run"
