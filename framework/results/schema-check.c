@@ -156,19 +156,26 @@ check_required (const Check *c, GError **error)
 }
 
 gboolean
+pr_schema_check_objects (PrH5 *h5, const char *path, gboolean experiment, GError **error)
+{
+  const Check c = { h5, path, experiment };
+
+  return check_required (&c, error) && check_below (&c, "/", error);
+}
+
+gboolean
 pr_schema_verify (const char *path, PrSchemaSummary *ret_summary, GError **error)
 {
   g_autoptr (PrH5) h5 = pr_seal_open (path, NULL, error);
   g_autofree char *kind = h5 ? pr_h5_get_text (h5, "/", "kind", error) : NULL;
-  Check c = { .h5 = h5, .path = path };
   PrSchemaSummary summary = { 0 };
 
   if (kind == NULL)
     return FALSE;
-  summary.experiment = c.experiment = strcmp (kind, "experiment") == 0;
-  if (!c.experiment && strcmp (kind, "run") != 0)
+  summary.experiment = strcmp (kind, "experiment") == 0;
+  if (!summary.experiment && strcmp (kind, "run") != 0)
     return pr_schema_set_fault (error, path, "/", "is of kind '%s', which is neither run nor experiment", kind);
-  if (!check_required (&c, error) || !check_below (&c, "/", error)
+  if (!pr_schema_check_objects (h5, path, summary.experiment, error)
       || !pr_schema_check_content (h5, path, &summary, error))
     return FALSE;
   *ret_summary = summary;
