@@ -335,16 +335,15 @@ prepare (PrBuild *build, GError **error)
          && pr_folder_make (build->scratch, error);
 }
 
-/* What a maker that died between making the entry visible and the end of its work left behind. */
+/* A maker that was killed after it had made its entry visible left what it no longer needed. */
 static void
-clean_scratch (const PrStore *store, const char *key)
+drop_scratch (const PrStore *store, const char *key, const char *lock)
 {
-  g_autofree char *scratch = path_of (store, "scratch", key), *lock = NULL;
+  g_autofree char *scratch = path_of (store, "scratch", key);
   int fd;
 
   if (!g_file_test (scratch, G_FILE_TEST_EXISTS))
     return;
-  lock = lock_path (store, key);
   fd = pr_lock_try (lock, NULL);
   if (fd >= 0)
     pr_folder_remove (scratch, NULL);
@@ -361,7 +360,7 @@ pr_store_acquire (PrStore *store, const char *key, const PrWatch *watch, PrEntry
 
   if (entry != NULL)
     {
-      clean_scratch (store, key);
+      drop_scratch (store, key, lock);
       *ret_entry = g_steal_pointer (&entry);
       return NULL;
     }

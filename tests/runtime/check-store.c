@@ -266,6 +266,22 @@ START_TEST (leftovers_of_the_dead_are_removed_and_those_of_the_living_stay)
 }
 END_TEST
 
+START_TEST (what_a_maker_left_that_died_at_its_end_goes)
+{
+  g_autoptr (PrStore) store = NULL;
+  g_autoptr (PrEntry) entry = NULL;
+  g_autoptr (GError) error = NULL;
+
+  make_entry ();
+  put (root, "scratch/" KEY_A "/checkpoint", "half");
+  store = must_open ();
+  ck_assert_ptr_null (pr_store_acquire (store, KEY_A, &watch, &entry, &error));
+  ck_assert_no_error (error);
+  ck_assert_ptr_nonnull (entry);
+  ck_assert (!exists ("scratch", KEY_A));
+}
+END_TEST
+
 START_TEST (a_plan_sees_what_is_there)
 {
   g_autoptr (PrStore) store = NULL;
@@ -305,6 +321,7 @@ main (void)
   tcase_add_test (tc, only_one_of_many_processes_makes_an_entry);
   tcase_add_test (tc, waiting_can_be_cancelled);
   tcase_add_test (tc, leftovers_of_the_dead_are_removed_and_those_of_the_living_stay);
+  tcase_add_test (tc, what_a_maker_left_that_died_at_its_end_goes);
   tcase_add_test (tc, a_plan_sees_what_is_there);
   suite_add_tcase (suite, tc);
   return pr_check_main (suite);
