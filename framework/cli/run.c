@@ -51,6 +51,8 @@ print_results (const PrSweepSummary *summary, GError **error)
 {
   g_autofree char *table = NULL;
 
+  if (summary->report.n_submitted > 0)
+    print_summary (&summary->report);
   if (summary->results == NULL)
     return TRUE;
   table = pr_results_compare (summary->results, NULL, NULL, error);

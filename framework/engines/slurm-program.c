@@ -110,6 +110,16 @@ start (const char *const *argv, GError **error)
   return process;
 }
 
+/* To free; never NULL, as g_strndup() of nothing would be. */
+static char *
+text_of (GBytes *bytes)
+{
+  gsize length;
+  const char *data = g_bytes_get_data (bytes, &length);
+
+  return length > 0 ? g_strndup (data, length) : g_strdup ("");
+}
+
 char *
 pr_slurm_call (const char *const *argv, GError **error)
 {
@@ -126,8 +136,8 @@ pr_slurm_call (const char *const *argv, GError **error)
       return NULL;
     }
   if (g_subprocess_get_if_exited (process) && g_subprocess_get_exit_status (process) == 0)
-    return g_strndup (g_bytes_get_data (out, NULL), g_bytes_get_size (out));
-  said = g_strndup (g_bytes_get_data (err, NULL), g_bytes_get_size (err));
+    return text_of (out);
+  said = text_of (err);
   set_failure (argv[0], process, said, error);
   return NULL;
 }

@@ -62,6 +62,23 @@ is_done (const Engine *engine, const PrTask *task)
   return pr_results_verify_run (path, run->key, NULL, NULL);
 }
 
+/* Are the stages of TASK, which is a part that runs begin with, in the store? */
+static gboolean
+is_stored (const Engine *engine, const PrTask *task)
+{
+  const PrPlannedRun *run = engine->plan->runs->pdata[task->run];
+
+  for (guint i = 0; i < task->n_nodes; i++)
+    {
+      const PrPlannedNode *node = engine->plan->nodes->pdata[run->nodes[i]];
+      g_autoptr (PrEntry) entry = pr_store_look (engine->call->sweep->store, node->key, FALSE, NULL);
+
+      if (entry == NULL)
+        return FALSE;
+    }
+  return TRUE;
+}
+
 /* What the queue has already --------------------------------------------------------------------------------------- */
 
 /* Jobs do the task of a number, and a plan that was made anew numbers its tasks anew. */
@@ -128,8 +145,22 @@ find_live (Engine *engine, GError **error)
 
 /* Submitting ------------------------------------------------------------------------------------------------------- */
 
+/* TASK and what it begins with, as far as nobody did or does that. */
+static void
+want (Engine *engine, const gboolean *called, guint task)
+{
+  engine->wanted[task] = TRUE;
+  for (int at = task_at (engine, task)->parent; at >= 0; at = task_at (engine, (guint)at)->parent)
+    {
+      if (!called[at] || engine->elements[at] != NULL || engine->wanted[at]
+          || is_stored (engine, task_at (engine, (guint)at)))
+        return;
+      engine->wanted[at] = TRUE;
+    }
+}
+
 /* What is left, now that we know what is in the queue: runs that have no job, are not done meanwhile and would not only
- * fail again; and what they begin with. */
+ * fail again. */
 static void
 choose (Engine *engine)
 {
@@ -147,12 +178,9 @@ choose (Engine *engine)
       guint task = engine->call->tasks[i];
       const PrTask *found = task_at (engine, task);
 
-      if (!found->whole || engine->elements[task] != NULL || is_done (engine, found)
-          || find_failure (engine, found) != NULL)
-        continue;
-      for (int at = (int)task; at >= 0 && called[at] && engine->elements[at] == NULL && !engine->wanted[at];
-           at = task_at (engine, (guint)at)->parent)
-        engine->wanted[at] = TRUE;
+      if (found->whole && engine->elements[task] == NULL && !is_done (engine, found)
+          && find_failure (engine, found) == NULL)
+        want (engine, called, task);
     }
 }
 
@@ -292,7 +320,7 @@ tell_outcome (Engine *engine, PrEngineReport *report, GError **error)
 }
 
 /* Runs that have a job, those for which it did not come to one, and those that are done meanwhile or would only fail
- * again.  FALSE with the failures. */
+ * again; who waits is told these in the end.  FALSE with the failures. */
 static gboolean
 tell_runs (const Engine *engine, PrEngineReport *report, GError **error)
 {
@@ -308,7 +336,7 @@ tell_runs (const Engine *engine, PrEngineReport *report, GError **error)
         continue;
       if (engine->elements[number] != NULL)
         report->n_submitted++;
-      else if (engine->wanted[number] || !engine->looked)
+      else if (engine->wanted[number] || !engine->looked || engine->call->wait)
         report->n_failed++;
       else
         tell_run (engine, task, PR_EVENT_RUN_DONE, told);
@@ -367,12 +395,8 @@ submit_locked (Engine *engine, PrEngineReport *report, GError **error)
     }
   if (failures == NULL)
     return TRUE;
-  /* Waiting tells them in the end. */
-  if (engine->call->wait)
-    g_clear_error (&failures);
-  else
-    g_propagate_error (error, failures);
-  return engine->call->wait;
+  g_propagate_error (error, failures);
+  return FALSE;
 }
 
 static void

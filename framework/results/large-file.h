@@ -13,6 +13,8 @@ typedef struct PrLargeFile PrLargeFile;
 
 PrLargeFile *pr_large_file_new (const char *path, GError **error);
 gboolean pr_large_file_write (PrLargeFile *file, const void *data, gsize length, GError **error);
+/* Where it will be once committed, for messages.  Borrowed. */
+const char *pr_large_file_path (const PrLargeFile *file);
 /* For libraries that write by name, instead of pr_large_file_write(); what they wrote is for the caller to read again.
  */
 const char *pr_large_file_temporary (const PrLargeFile *file);

@@ -328,7 +328,7 @@ merge (Merge *m, const char *path, GError **error)
     if (!survey_run (m, i, error))
       return FALSE;
   file = pr_large_file_new (path, error);
-  m->h5 = file ? pr_h5_create (pr_large_file_temporary (file), PR_SEAL_BLOCK, error) : NULL;
+  m->h5 = file ? pr_h5_create (pr_large_file_temporary (file), path, PR_SEAL_BLOCK, error) : NULL;
   if (m->h5 == NULL || !write_runs (m, error) || !begin (m, error))
     return FALSE;
   for (gsize i = 0; i < m->n; i++)

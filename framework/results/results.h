@@ -56,11 +56,14 @@ gboolean pr_results_peek_run (const char *path, const char *run_key, GError **er
 gboolean pr_results_merge (const char *const *paths, gsize n, const char *experiment, const char *metric,
                            const char *baseline, const char *path, GError **error);
 
-/* The table that `run` and `compare` print: arms x metrics with mean and sd over seeds, a bootstrap 95 % interval over
- * users, relative difference to the baseline and its paired bootstrap 95 % interval (10,000 draws over users, metrics
- * averaged over seeds; Philox, fixed seed), cost of training and of inference.  BASELINE: NULL for that of the file; a
- * named one that no run belongs to is a MANIFEST error.  METRICS: NULL for the defaults (hit_5, hit_10, ndcg_5, ndcg_10
- * and every hit_10_<group> there is).  A metric oracle_<metric> of any stage is shown as the row "(oracle)". */
+/* The table that `run` and `compare` print: arms x metrics with mean and sd over seeds and a bootstrap 95 % interval over
+ * users; what each differs from the baseline, relative to it, user by user and seed by seed: interval, in how many seeds
+ * it is ahead, p of a sign-flip permutation test adjusted by Holm for the arms, verdict, and beside "not significant" the
+ * difference that could have been detected; cost of training and of inference (comparison.h, paired.h and stats.h have
+ * the definitions; 10,000 draws of Philox with a fixed seed, the same bits for any number of threads).  BASELINE: NULL
+ * for that of the file; a named one that no run belongs to is a MANIFEST error.  METRICS: NULL for the defaults (hit_5,
+ * hit_10, ndcg_5, ndcg_10 and every hit_10_<group> there is).  A metric oracle_<metric> of any stage is shown as the row
+ * "(oracle)". */
 char *pr_results_compare (const char *path, const char *baseline, const char *const *metrics, GError **error);
 
 #endif

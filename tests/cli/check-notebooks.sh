@@ -103,7 +103,9 @@ others = [arm for arm in arms if arm != "next-item"]
 for row, (difference, low, high, p, p_holm, mde, better) in by_metric(tables[1], 7, others):
     if row["difference"]:
         assert abs(float(difference) - 100 * float(row["difference"])) < 0.01 * max(1, abs(float(difference))), row
-    assert re.fullmatch("[012] of 2", better) and 0 < float(p) <= float(p_holm) <= 1, (p, p_holm, better)
+    if row["detectable"]:
+        assert abs(float(mde) - 100 * float(row["detectable"])) <= 0.006 + 1e-3 * float(mde), (mde, row)
+    assert better == f"{row['better_seeds']} of {row['paired_seeds']}" and 0 < float(p) <= float(p_holm) <= 1, (p, p_holm, better)
 
 text, tables, images = outputs("cost")
 assert images == 2 and "Left out, since they train nothing: popularity, oracle." in text, (text, images)

@@ -15,12 +15,13 @@ n=$(($(cat "$FAKE/n" 2> /dev/null || echo 100) + 1))
 echo $n > "$FAKE/n"
 if test -e "$FAKE/refuse-$n"; then cat "$FAKE/refuse-$n" >&2; exit 1; fi
 { echo "[$n]"; printf '%s\n' "$@"; } >> "$FAKE/calls"
-test ! -e "$FAKE/slow-$n" || { kill -INT $PPID; sleep 0.2; } # Ctrl-C, in the middle of it
+test ! -e "$FAKE/interrupt-$n" || kill -INT -- -$PPID # Ctrl-C on a terminal: everybody in the group of who called us
 echo "$n;here"
 END
 cat > bin/squeue <<'END'
 #!/bin/bash
-test ! -e "$FAKE/silent" || { echo "slurm_load_jobs error: Unable to contact slurm controller (connect failure)" >&2; exit 1; }
+test ! -e "$FAKE/interrupt" || kill -INT $PPID
+test ! -e "$FAKE/silent" || { echo "slurm_load_jobs error: Unable to contact slurm controller (connect failure)" >&2; rm "$FAKE/silent"; exit 1; }
 test -z "$SQUEUE_STATES" || exit 1
 cat "$FAKE/queue" 2> /dev/null
 exit 0
@@ -59,12 +60,14 @@ tail.steps = 3;4
 END
 # forget: a sweep that nobody began.
 forget () { rm -rf fake/* res store "it's \$a \"b\" %j"; }
-slurm () { "$program" run m.manifest --engine slurm --threads 3 --plugin-path "$plugins" --store store --out res "$@"; }
+leader=
+slurm () { $leader "$program" run m.manifest --engine slurm --threads 3 --plugin-path "$plugins" --store store --out res "$@"; }
 # call N: the words of the N-th call.
 call () { sed -n "/^\[$1\]$/,/^\[/p" fake/calls | grep -v '^\[[0-9]*\]$'; }
 word () { call "$1" | grep -qxF -e "$2" || { fail "call $1 lacks '$2':"; call "$1"; }; }
 no_word () { ! call "$1" | grep -q -e "$2" || fail "call $1 has '$2'"; }
 n_calls () { grep -c '^\[' fake/calls 2> /dev/null; }
+everything_waits () { printf '%s PENDING\n' 101_0 102_{0,1,2,3} 103_{0,1} 104_{0,1} 105_{0,1} 106_{0,1} 107 > fake/queue; }
 note () { grep -qF -e "pauserec: note: $1" "$tmp/err" || { fail "no note '$1':"; cat "$tmp/err"; }; }
 
 # Arrays: what all share; the 6 tasks below it, in two since indices end at 3; two below each fork; the merge.
@@ -86,14 +89,13 @@ test "$(call 103 | tail -n 2)" = "$tmp/res"$'\n'5 || fail "not from task 5: $(ca
 test "$(call 107 | tail -n 3 | head -n 1)" = "$tmp/res/slurm/merge.sh" || fail "no script: $(call 107)"
 
 # All of it is in the queue: nothing is submitted, and nothing is without an answer.
-for job in 101_0 102_{0,1,2,3} 103_{0,1} 104_{0,1} 105_{0,1} 106_{0,1} 107; do echo "$job PENDING"; done > fake/queue
+everything_waits
 expect 0 slurm
 note "13 tasks are in Slurm's queue already"
 test "$(n_calls)" -eq 7 || fail "submitted again"
 touch fake/silent
 expect 6 slurm
 err_has "controller does not answer"; err_has "scontrol ping"
-rm fake/silent
 
 # Some of it is gone: that is submitted, sparse, after what is still there.
 printf '%s\n' "101_0 RUNNING" "102_1 PENDING" "102_3 RUNNING" "104_1 PENDING" > fake/queue
@@ -147,8 +149,8 @@ test "$(n_calls)" -eq 7 || fail "$(n_calls) calls: $(cat fake/calls)"
 forget
 
 # Ctrl-C while sbatch is at it: that one is kept, no other follows.
-touch fake/slow-102
-expect 130 slurm
+touch fake/interrupt-102
+leader="setsid -w" expect 130 slurm
 err_has "cancelled before all jobs were submitted; 5 tasks are in Slurm's queue"
 test "$(n_calls)" -eq 2 || fail "went on: $(cat fake/calls)"
 printf '%s\n' 101_0\ PENDING 102_{0,1,2,3}\ PENDING > fake/queue
@@ -161,9 +163,50 @@ expect 4 slurm; err_has "slurm.json"
 forget
 
 # Waiting: until the queue is empty; runs of which nothing came are told.  Ctrl-C leaves the jobs alone.
-echo > fake/queue
+touch fake/silent
 expect 6 slurm --wait
-err_has "its job was cancelled or killed"
+note "waiting for Slurm: Slurm's controller does not answer"
+err_has "short, seed 1: its job was cancelled or killed"; 
+! grep -q submitted "$tmp/out" || fail "waited, and still: $(cat "$tmp/out")"
+everything_waits
+touch fake/interrupt
+expect 130 slurm --wait
+err_has "the jobs go on"
+forget
+
+# A job that is told to stop: back into the queue as the element that it is, unless it was cancelled or goes round and round.
+export PR_TEST_TALLY=$tmp/tally PR_TEST_HOLD=$tmp/hold
+touch hold
+expect 0 slurm --set walk.hold_at=6
+# stopped VARIABLE=VALUE...: the second task, stopped where it is held; what it said is in stopped.err.
+stopped () {
+  rm -f tally
+  env "$@" "$program" task res --first 1 --index 0 > stopped.out 2> stopped.err &
+  local task=$!
+  until grep -qs hold tally || ! kill -0 $task; do sleep 0.02; done
+  kill -TERM $task
+  wait $task
+  test $? -eq 130 || fail "not cancelled: $(cat stopped.err)"
+}
+element="SLURM_JOB_ID=102 SLURM_ARRAY_JOB_ID=102 SLURM_ARRAY_TASK_ID=0"
+echo RUNNING > fake/state
+stopped A=B
+test ! -e fake/requeued || fail "no job, and requeued: $(cat fake/requeued)"
+stopped SLURM_JOB_ID=77
+test "$(cat fake/requeued)" = "requeue 77" || fail "requeued: $(cat fake/requeued)"
+rm fake/requeued
+stopped $element SLURM_RESTART_COUNT=99
+test "$(cat fake/requeued)" = "requeue 102_0" || fail "requeued: $(cat fake/requeued)"
+rm fake/requeued
+stopped $element SLURM_RESTART_COUNT=100
+test ! -e fake/requeued || fail "requeued without end"
+grep -q "note: job 102_0 was started again 100 times" stopped.err || fail "no note: $(cat stopped.err)"
+for state in CANCELLED COMPLETING TIMEOUT; do
+  echo $state > fake/state
+  stopped $element
+  test ! -e fake/requeued || fail "$state, and requeued"
+done
+rm hold
 forget
 
 # No Slurm, or one without arrays.

@@ -2,7 +2,7 @@
 # or accounting.  Sourced after lib.sh; its files are in $tmp/cluster, its jobs are those of $SLURM_CONF.
 
 cluster=$tmp/cluster
-trap 'cluster_stop; test -n "${KEEP:-}" || rm -rf "$tmp"' EXIT
+trap 'cluster_stop; rm -rf "$tmp"' EXIT
 
 # Debian has the daemons in /usr/sbin, which is not on everybody's PATH.
 PATH=$PATH:/usr/sbin:/sbin

@@ -41,6 +41,11 @@ costs = pauserec_results.arm_costs(results)
 with open(csv, newline="") as file:
     rows = {row["arm"]: row for row in DictReader(file) if row["metric"] == "hit_10"}
 names = [name for name in costs if name != "seeds"]
+row = {name: float(rows["pause"][name] or "nan") for name in frame}
+exact = ["seeds", "mean", "difference", "paired_seeds", "better_seeds", "paired_users", "detectable"]
+assert all(np.isclose(frame[name]["pause"], row[name], rtol=1e-6) for name in exact), (frame.loc["pause"], row)
+assert all(abs(frame[name]["pause"] - row[name]) < 0.2 for name in ["difference_low", "difference_high"])  # of other draws
+assert abs(frame.p["pause"] - row["p"]) < 0.01 and np.isclose(frame.sd["base"], float(rows["base"]["sd"]))
 assert list(rows) == list(costs.index) == ["base", "pause"] and set(names) <= set(rows["base"]) and len(names) == 14
 for arm, row in rows.items():
     assert int(row["seeds"]) == costs.seeds[arm]
@@ -179,7 +184,8 @@ stages = {
 }
 runs = [(arm, 1, [0.0, 1.0]) for arm in stages]
 cost = [(arm, 1, "sids", "random" if "two" in arm else "shared", 0, 0) for arm in stages]
-cost += [("base", 1, "answer", "x", 100, 0.5), ("short[think.k=1,x.n=2]", 1, "think", "k1", 0, 0), ("short[think.k=3,x.n=2]", 1, "think", "k3", 0, 0)]
+cost += [("base", 1, "answer", "x", 100, 0.5)]
+cost += [("short[think.k=1,x.n=2]", 1, "think", "k1", 0, 0), ("short[think.k=3,x.n=2]", 1, "think", "k3", 0, 0)]
 cost += [("two[b.lr=0.1,a.k=7]", 1, "b", "b", 0, 0), ("two[b.lr=0.1,a.k=7]", 1, "a", "a", 0, 0)]
 curve = [(arm, 1, "sids", "objective_0", step, value) for arm in stages for step, value in [(0, 4.0), (1, 2.0)]]
 codebook = pd.DataFrame([(arm, 1, "sids", 0, 8, 6.0) for arm in stages], columns=["arm", "seed", "stage", "level", "size", "used"])
@@ -187,7 +193,7 @@ usage = pd.DataFrame([(arm, 1, "sids", 0, 0, 2.0) for arm in stages], columns=["
 rate = [(arm, 1, stage, "collision_rate", 0.25) for arm in stages for stage in ["sids", "think"]]
 results = made(runs, cost, stages, curve, {"codebook": codebook, "usage": usage}, rate)
 frame = pauserec_results.parameters(results, think, "k")
-assert frame.values.tolist() == [["short[think.k=1,x.n=2]", 1, "think", 1], ["short[think.k=3,x.n=2]", 1, "think", 3], ["two[b.lr=0.1,a.k=7]", 1, "a", 7]]
+assert list(frame.arm) == list(stages)[1:] and list(frame.stage) == ["think", "think", "a"] and list(frame.value) == [1, 3, 7]
 assert list(pauserec_results.parameters(results, think, "init").value) == ["mean", "mean"]
 assert len(pauserec_results.parameters(results, "nothing", "k")) == 0 == len(pauserec_results.parameters(results, think, "nothing"))
 frame = pauserec_results.pauses(results)

@@ -194,7 +194,10 @@ hold (const WalkParams *p, PrRun *run, guint64 step, GError **error)
   while (g_file_test (path, G_FILE_TEST_EXISTS))
     {
       if (!deaf && !pr_run_step (run, step, (guint64)p->steps, error))
-        return FALSE;
+        {
+          tally ("told", step);
+          return FALSE;
+        }
       g_usleep (1000);
     }
   return TRUE;
