@@ -18,11 +18,8 @@ typedef struct
 } Bench;
 
 static const Bench benches[] = {
-  { "train", pr_bench_train },
-  { "decode", pr_bench_decode },
-  { "generate", pr_bench_generate },
-  { "sweep", pr_bench_sweep },
-  { "merge", pr_bench_merge },
+  { "train", pr_bench_train }, { "decode", pr_bench_decode }, { "generate", pr_bench_generate },
+  { "sweep", pr_bench_sweep }, { "merge", pr_bench_merge },
 };
 
 const PrLmConfig pr_bench_config = { .family = PR_LM_QWEN3,

@@ -71,6 +71,7 @@ const PrCommand pr_command_compare = {
   .name = "compare",
   .arguments = "FILE",
   .summary = "Arms against arms: metrics with intervals, tests of differences to the baseline, cost",
-  .description = "FILE is a results.h5, or the folder that holds one.  csv: one row an arm and metric, with all numbers.",
+  .description =
+      "FILE is a results.h5, or the folder that holds one.  csv: one row an arm and metric, with all numbers.",
   .run = compare,
 };

@@ -6,15 +6,15 @@
 
 #include <stdio.h>
 
-static gboolean
-export (int argc, char **argv, GError **error)
+static gboolean export(int argc, char **argv, GError **error)
 {
   g_auto (PrOptions) options = { 0 };
   g_autofree char *out = NULL, *path = NULL;
   gboolean rankings = FALSE;
   const GOptionEntry extra[] = {
     { "out", 0, 0, G_OPTION_ARG_FILENAME, &out, "Where the files go; made if it is not there", "DIR" },
-    { "rankings", 0, 0, G_OPTION_ARG_NONE, &rankings, "Write ranking.csv too: a row an item that was recommended", NULL },
+    { "rankings", 0, 0, G_OPTION_ARG_NONE, &rankings, "Write ranking.csv too: a row an item that was recommended",
+      NULL },
     G_OPTION_ENTRY_NULL,
   };
   g_auto (GStrv) files = NULL;
@@ -44,8 +44,9 @@ const PrCommand pr_command_export = {
   .name = "export",
   .arguments = "RESULTS",
   .summary = "Results as CSV: runs, metrics, cost, users, curves, tables",
-  .description = "RESULTS is a results.h5, the folder that holds one, or the file of one run.\n"
-                 "Numbers are the shortest decimals that give back the same double; NaN is an empty field.  To read them:\n"
-                 "pandas.read_csv (FILE, float_precision=\"round_trip\")",
+  .description =
+      "RESULTS is a results.h5, the folder that holds one, or the file of one run.\n"
+      "Numbers are the shortest decimals that give back the same double; NaN is an empty field.  To read them:\n"
+      "pandas.read_csv (FILE, float_precision=\"round_trip\")",
   .run = export,
 };

@@ -163,16 +163,14 @@ collect (const PrGc *gc, gboolean remove, GError **error)
   printf ("store: %s\n", gc->store);
   print_kept (gc);
   print_strange (gc);
-  if (gc->items->len == 0)
-    {
-      printf ("\nnothing is there that no sweep needs\n");
-      return TRUE;
-    }
   printf ("\n");
   print_items (gc);
   if (remove && !pr_gc_remove (gc, error))
     return FALSE;
-  printf (remove ? "removed: %s\n" : "would be removed by --delete: %s\n", total);
+  if (gc->items->len == 0)
+    printf ("nothing is there that no sweep needs\n");
+  else
+    printf (remove ? "removed: %s\n" : "would be removed by --delete: %s\n", total);
   if (gc->in_use)
     printf ("a run uses the store now: what it is making is not listed, and --delete would be refused\n");
   return TRUE;

@@ -36,7 +36,8 @@ add_shared (GOptionContext *context, PrOptionsFlags flags, PrOptions *options)
       { "store", 0, 0, G_OPTION_ARG_FILENAME, &options->store,
         "Where stages keep their outputs (default: $PAUSEREC_STORE or pauserec-store)", "DIR" } },
     { PR_OPTIONS_OUT,
-      { "out", 0, 0, G_OPTION_ARG_FILENAME, &options->out, "Where results go (default: pauserec-results/NAME)", "DIR" } },
+      { "out", 0, 0, G_OPTION_ARG_FILENAME, &options->out, "Where results go (default: pauserec-results/NAME)",
+        "DIR" } },
     { PR_OPTIONS_PLUGINS | PR_OPTIONS_MANIFEST,
       { "plugin-path", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options->plugin_path,
         "Load the plugins of DIR too; may be repeated", "DIR" } },
@@ -133,8 +134,7 @@ pr_options_set_threads (const PrOptions *options)
 char *
 pr_options_out (const PrOptions *options, const PrExperiment *experiment)
 {
-  return options->out != NULL ? g_strdup (options->out)
-                              : g_build_filename ("pauserec-results", experiment->name, NULL);
+  return options->out != NULL ? g_strdup (options->out) : g_build_filename ("pauserec-results", experiment->name, NULL);
 }
 
 const char *

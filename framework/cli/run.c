@@ -16,7 +16,7 @@
 typedef struct
 {
   PrOptions options;
-  gboolean quiet, failed; /* failed: --failed, of retry */
+  gboolean quiet, wait, failed; /* failed: --failed, of retry */
   char *engine, *memory;
   char **sbatch;
   int jobs;
@@ -51,6 +51,8 @@ print_results (const PrSweepSummary *summary, GError **error)
 {
   g_autofree char *table = NULL;
 
+  if (summary->report.n_submitted > 0)
+    print_summary (&summary->report);
   if (summary->results == NULL)
     return TRUE;
   table = pr_results_compare (summary->results, NULL, NULL, error);
@@ -110,6 +112,7 @@ fill_call (const RunOptions *run, PrSweepCall *call, GError **error)
   call->threads =
       run->options.threads > 0 ? (guint)run->options.threads : MAX (g_get_num_processors () / call->jobs, 1);
   call->memory = (guint64)((double)free_memory () * MEMORY_SHARE);
+  call->wait = run->wait;
   call->options = (const char *const *)run->sbatch;
   return run->memory == NULL || parse_memory (run->memory, &call->memory, error);
 }
@@ -158,6 +161,7 @@ start (const PrCommand *command, PrSweepMode mode, int argc, char **argv, GError
     { "engine", 0, 0, G_OPTION_ARG_STRING, &run.engine, "Who does the runs (default: local)", "NAME" },
     { "sbatch", 0, 0, G_OPTION_ARG_STRING_ARRAY, &run.sbatch, "Hand this to sbatch, with --engine slurm; repeatable",
       "OPTION" },
+    { "wait", 0, 0, G_OPTION_ARG_NONE, &run.wait, "With --engine slurm: come back when its jobs have ended", NULL },
     { "failed", 0, mode == PR_SWEEP_RUN ? G_OPTION_FLAG_HIDDEN : 0, G_OPTION_ARG_NONE, &run.failed,
       "Only what failed or was interrupted, not what was never begun", NULL },
     G_OPTION_ENTRY_NULL,

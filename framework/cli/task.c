@@ -4,10 +4,13 @@
 #include "cli/command.h"
 #include "cli/screen.h"
 #include "cli/signals.h"
+#include "engines/slurm.h"
 #include "engines/task.h"
 
 #include <glib/gstdio.h>
 #include <errno.h>
+#include <pauserec/error.h>
+#include <stdio.h>
 
 /* The experiment as it was when PLAN was made; MANIFEST error with the difference if it is not. */
 static PrExperiment *
@@ -33,6 +36,19 @@ load_experiment (const PrSweepPlan *plan, const PrRegistry *registry, GError **e
   return NULL;
 }
 
+/* Stopped by a signal: a job of Slurm may be wanted again.  Whether it is or not, the task has been cancelled. */
+static void
+requeue (void)
+{
+  g_autoptr (GError) raised = NULL;
+  gboolean requeued;
+
+  if (!pr_slurm_requeue_if_wanted (&requeued, &raised))
+    fprintf (stderr, "pauserec: note: %s\n", raised->message);
+  else if (requeued)
+    fprintf (stderr, "pauserec: note: the job waits in the queue again\n");
+}
+
 static gboolean
 do_task (const char *out, const PrSweepPlan *plan, guint task, gboolean quiet, GError **error)
 {
@@ -43,14 +59,19 @@ do_task (const char *out, const PrSweepPlan *plan, guint task, gboolean quiet, G
   const PrSweep sweep = { out, plan, experiment, store };
   PrScreen screen;
   const PrWatch watch = { .cancel = pr_signals_install (), .event = pr_screen_event, .ctx = &screen };
-  gboolean ok;
+  GError *raised = NULL;
 
   if (store == NULL)
     return FALSE;
   pr_screen_init (&screen, quiet);
-  ok = pr_task_run (&sweep, task, TRUE, &watch, error) == PR_TASK_DONE;
+  pr_task_run (&sweep, task, TRUE, &watch, &raised);
   pr_screen_finish (&screen);
-  return ok;
+  if (raised == NULL)
+    return TRUE;
+  if (g_error_matches (raised, PR_ERROR, PR_ERROR_CANCELLED))
+    requeue ();
+  g_propagate_error (error, raised);
+  return FALSE;
 }
 
 static gboolean

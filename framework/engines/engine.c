@@ -7,7 +7,7 @@
 #include <pauserec/error.h>
 #include <string.h>
 
-static const PrEngine *const engines[] = { &pr_engine_local };
+static const PrEngine *const engines[] = { &pr_engine_local, &pr_engine_slurm };
 
 const PrEngine *
 pr_engine_find (const char *name, GError **error)

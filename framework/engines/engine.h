@@ -15,6 +15,7 @@ typedef struct
   guint64 memory;             /* bytes that all of them may plan to use at once; 0: no limit */
   const char *const *options; /* of the engine: --sbatch OPTION; may be NULL */
   const char *program;        /* absolute path of this program, for engines that start it anew */
+  gboolean wait;              /* a cluster: come back when no task is left in its queue, not when all are in it */
   const PrWatch *watch;
 } PrEngineCall;
 

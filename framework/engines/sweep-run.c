@@ -220,6 +220,7 @@ run_tasks (const PrSweepCall *call, const PrSweep *sweep, PrSweepSummary *summar
                                .memory = call->memory,
                                .options = call->options,
                                .program = call->program,
+                               .wait = call->wait,
                                .watch = call->watch };
   gboolean ok;
 

@@ -22,10 +22,11 @@ typedef struct
   const char *store_dir, *out_dir;
   PrSweepMode mode;
   const PrEngine *engine;
-  guint jobs, threads; /* and the next four: as for PrEngineCall */
+  guint jobs, threads; /* and the next five: as for PrEngineCall */
   guint64 memory;
   const char *const *options;
   const char *program;
+  gboolean wait;
   const PrWatch *watch;
 } PrSweepCall;
 

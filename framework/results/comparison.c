@@ -210,8 +210,8 @@ fill_notes (PrComparison *c, const PrSource *s)
         g_ptr_array_add (notes, note);
     }
   if (c->missing != NULL)
-    g_ptr_array_add (notes, g_strdup_printf ("no run of the baseline '%s' is here, so there are no differences",
-                                             c->missing));
+    g_ptr_array_add (notes,
+                     g_strdup_printf ("no run of the baseline '%s' is here, so there are no differences", c->missing));
   g_ptr_array_add (notes, NULL);
   c->notes = (char **)g_ptr_array_free (g_steal_pointer (&notes), FALSE);
 }

@@ -29,7 +29,8 @@ typedef struct
   gsize paired_users;
   double p;          /* two-sided sign-flip permutation test */
   double p_holm;     /* adjusted for the arms that are compared on this metric */
-  double detectable; /* like difference: the true one that is found with probability PR_COMPARE_POWER; 0: no user differs */
+  double detectable; /* like difference: the true one that is found with probability PR_COMPARE_POWER; 0: no user
+                        differs */
   int direction;     /* sign of the difference itself, known even where the baseline is 0 */
   PrVerdict verdict; /* at PR_COMPARE_ALPHA, p_holm; better is higher */
 } PrCell;
@@ -89,8 +90,8 @@ double pr_costs_per_user (const PrCosts *inference, double amount);
 /* Wall milliseconds for each. */
 double pr_costs_user_ms (const PrCosts *inference);
 
-/* As text for a terminal, comma-separated values (one row per arm and metric), Markdown, or LaTeX: tables to \input that
- * need no package.  All of them name the baseline. */
+/* As text for a terminal, comma-separated values (one row per arm and metric), Markdown, or LaTeX: tables to \input
+ * that need no package.  All of them name the baseline. */
 char *pr_comparison_text (const PrComparison *comparison);
 char *pr_comparison_csv (const PrComparison *comparison);
 char *pr_comparison_markdown (const PrComparison *comparison);

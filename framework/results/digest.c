@@ -10,8 +10,7 @@
 #include <string.h>
 
 /* A line of text. */
-static void
-add_line (PrSha256 *out, const char *format, ...) G_GNUC_PRINTF (2, 3);
+static void add_line (PrSha256 *out, const char *format, ...) G_GNUC_PRINTF (2, 3);
 
 static void
 add_line (PrSha256 *out, const char *format, ...)

@@ -3,9 +3,8 @@
  *   runs.csv, metrics.csv, cost.csv   the tables of that name
  *   per_user.csv                      arm, seed, user, one column a metric
  *   curves.csv                        arm, seed, stage, series, step, value
- *   tables_<table>.csv                arm, seed, stage and the columns that the table has in any run; a column of one of
- *                                     these names has '_' behind it
- *   ranking.csv                       arm, seed, user, rank (from 1), item, score
+ *   tables_<table>.csv                arm, seed, stage and the columns that the table has in any run; a column of one
+ * of these names has '_' behind it ranking.csv                       arm, seed, user, rank (from 1), item, score
  *
  * See csv-file.h for how they are written.  Each file appears whole and replaces one of its name.
  */

@@ -107,7 +107,7 @@ add_escaped (GString *out, const char *text, const char *const (*replace)[2], gs
 void
 pr_markdown_add (GString *out, const char *text)
 {
-  static const char *const replace[][2] = { { "\\", "\\\\" }, { "|", "\\|" },  { "*", "\\*" },  { "`", "\\`" },
+  static const char *const replace[][2] = { { "\\", "\\\\" }, { "|", "\\|" },   { "*", "\\*" }, { "`", "\\`" },
                                             { "<", "&lt;" },  { "&", "&amp;" }, { "[", "\\[" }, { "]", "\\]" } };
 
   add_escaped (out, text, replace, G_N_ELEMENTS (replace));

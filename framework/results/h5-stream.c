@@ -56,7 +56,8 @@ pr_h5_stream_table (PrH5 *h5, const char *path, const PrH5Column *columns, const
       h5_fail (h5, "describe", path, error);
       return NULL;
     }
-  stream = stream_new (h5, path, file, memory, H5Screate_simple (1, &dims, &most), h5_table_layout (n_rows, row), error);
+  stream =
+      stream_new (h5, path, file, memory, H5Screate_simple (1, &dims, &most), h5_table_layout (n_rows, row), error);
   if (stream != NULL)
     {
       stream->n_rows = n_rows;

@@ -46,7 +46,7 @@ write_dataset (PrH5 *h5, const char *path, hid_t file_type, hid_t memory_type, h
 
 gboolean
 h5_compound_types (const PrH5Column *columns, gsize n_columns, const gsize *sizes, gsize row, hid_t *ret_file,
-                hid_t *ret_memory)
+                   hid_t *ret_memory)
 {
   gsize offset = 0;
   gboolean ok;
@@ -56,7 +56,8 @@ h5_compound_types (const PrH5Column *columns, gsize n_columns, const gsize *size
   ok = *ret_file >= 0 && *ret_memory >= 0;
   for (gsize c = 0; ok && c < n_columns; c++)
     {
-      hid_t file = h5_type_new (columns[c].type, sizes[c], TRUE), memory = h5_type_new (columns[c].type, sizes[c], FALSE);
+      hid_t file = h5_type_new (columns[c].type, sizes[c], TRUE),
+            memory = h5_type_new (columns[c].type, sizes[c], FALSE);
 
       ok = file >= 0 && memory >= 0 && H5Tinsert (*ret_file, columns[c].name, offset, file) >= 0
            && H5Tinsert (*ret_memory, columns[c].name, offset, memory) >= 0;
@@ -153,5 +154,6 @@ pr_h5_set_text (PrH5 *h5, const char *path, const char *name, const char *text, 
 gboolean
 pr_h5_set_number (PrH5 *h5, const char *path, const char *name, guint64 value, GError **error)
 {
-  return set_attribute (h5, path, name, h5_type_new (PR_H5_U64, 0, TRUE), h5_type_new (PR_H5_U64, 0, FALSE), &value, error);
+  return set_attribute (h5, path, name, h5_type_new (PR_H5_U64, 0, TRUE), h5_type_new (PR_H5_U64, 0, FALSE), &value,
+                        error);
 }

@@ -2,6 +2,7 @@
 
 #include "h5-private.h"
 
+#include <errno.h>
 #include <pauserec/error.h>
 
 #define GROWTH (1024 * 1024) /* bytes by which a file in memory grows */
@@ -22,14 +23,18 @@ innermost (unsigned n, const H5E_error2_t *entry, void *data)
 gboolean
 h5_fail (const PrH5 *h5, const char *what, const char *name, GError **error)
 {
+  int saved = errno;
   const char *cause = NULL;
   g_autofree char *copy = NULL;
 
   H5Ewalk2 (H5E_DEFAULT, H5E_WALK_DOWNWARD, innermost, &cause);
-  copy = g_strdup (cause != NULL && cause[0] != '\0' ? cause : "no reason given");
+  /* Some faults of the machine never get into HDF5's own stack. */
+  if (cause == NULL || cause[0] == '\0')
+    cause = h5->made && saved != 0 ? g_strerror (saved) : "no reason given";
+  copy = g_strdup (cause);
   H5Eclear2 (H5E_DEFAULT);
-  g_set_error (error, PR_ERROR, h5->made ? PR_ERROR_IO : PR_ERROR_DATA, "%s: cannot %s '%s': %s", h5->path, what,
-               name, copy);
+  g_set_error (error, PR_ERROR, h5->made ? PR_ERROR_IO : PR_ERROR_DATA, "%s: cannot %s '%s': %s", h5->path, what, name,
+               copy);
   return FALSE;
 }
 
@@ -101,8 +106,8 @@ h5_type_of (hid_t type)
 
 /* Files ------------------------------------------------------------------------------------------------------- */
 
-/* Before anything else of HDF5: errors are ours to report, and every file is closed before the program ends, or was given
- * up; after a full disk HDF5 would crash over what it could not write (1.10.8). */
+/* Before anything else of HDF5: errors are ours to report, and every file is closed before the program ends, or was
+ * given up; after a full disk HDF5 would crash over what it could not write (1.10.8). */
 static void
 init_library (void)
 {
@@ -116,8 +121,8 @@ init_library (void)
   H5Eset_auto2 (H5E_DEFAULT, NULL, NULL);
 }
 
-/* How files are reached.  Ours are whole before they have their name, so that nobody needs to lock them, and HDF5's locks
- * fail on network file systems that have none. */
+/* How files are reached.  Ours are whole before they have their name, so that nobody needs to lock them, and HDF5's
+ * locks fail on network file systems that have none. */
 static hid_t
 access_new (void)
 {
@@ -164,10 +169,10 @@ pr_h5_new (gsize user_block, GError **error)
 }
 
 PrH5 *
-pr_h5_create (const char *path, gsize user_block, GError **error)
+pr_h5_create (const char *path, const char *name, gsize user_block, GError **error)
 {
   init_library ();
-  return create_file (path, g_strdup (path), access_new (), user_block, error);
+  return create_file (path, g_strdup (name), access_new (), user_block, error);
 }
 
 gboolean

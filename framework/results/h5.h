@@ -37,10 +37,10 @@ typedef struct PrH5 PrH5;
 
 /* A new file in memory, whose first USER_BLOCK bytes (0, or a power of two from 512) are left to the caller. */
 PrH5 *pr_h5_new (gsize user_block, GError **error);
-/* A new file on disk; what is at PATH is overwritten. */
-PrH5 *pr_h5_create (const char *path, gsize user_block, GError **error);
-/* All that was written to it is with the system, and the file is closed: only pr_h5_free() may follow.  The caller syncs
- * and reads back. */
+/* A new file on disk; what is at PATH is overwritten.  Errors call it NAME. */
+PrH5 *pr_h5_create (const char *path, const char *name, gsize user_block, GError **error);
+/* All that was written to it is with the system, and the file is closed: only pr_h5_free() may follow.  The caller
+ * syncs and reads back. */
 gboolean pr_h5_finish (PrH5 *h5, GError **error);
 /* A file to read.  DATA error if it is none. */
 PrH5 *pr_h5_open (const char *path, GError **error);

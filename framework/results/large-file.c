@@ -102,6 +102,12 @@ pr_large_file_temporary (const PrLargeFile *file)
   return file->temporary;
 }
 
+const char *
+pr_large_file_path (const PrLargeFile *file)
+{
+  return file->path;
+}
+
 gboolean
 pr_large_file_write (PrLargeFile *file, const void *data, gsize length, GError **error)
 {

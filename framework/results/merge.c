@@ -1,12 +1,14 @@
 /* results.h5: the runs of an experiment in one file, everything copied and nothing linked.
  *
  * Neither the runs nor the result are ever in memory as a whole: a first pass verifies every run and learns how large
- * everything is, a second one copies run after run, and then the file is read again and compared with what was meant. */
+ * everything is, a second one copies run after run, and then the file is read again and compared with what was meant.
+ */
 #include "config.h"
 
 #include "results.h"
 
 #include "h5-rows.h"
+#include "merge-table.h"
 #include "runtime/sha256.h"
 #include "schema.h"
 #include "seal.h"
@@ -21,18 +23,6 @@ typedef struct
   guint64 seed, n_users;
   char seal[PR_SHA256_HEX + 1]; /* digest of its bytes when it was verified */
 } Run;
-
-/* A table that every run has, one below the other. */
-typedef struct
-{
-  const char *path;
-  char **names;       /* of columns */
-  PrH5Column *columns; /* their data: of the run that was read last, owned */
-  gsize *sizes;       /* bytes of each: the widest of any run */
-  gsize n_columns;
-  gint64 n_rows; /* of all runs */
-  PrH5Stream *stream;
-} Table;
 
 /* A metric: a row of users a run. */
 typedef struct
@@ -54,7 +44,7 @@ typedef struct
   Run *runs;
   gsize n;
   guint64 n_users; /* most of any run */
-  Table metrics, cost;
+  MergeTable metrics, cost;
   GArray *users;    /* Metric */
   GArray *expected; /* Expected */
   struct
@@ -63,102 +53,6 @@ typedef struct
   } attributes[5]; /* of the file */
   PrH5 *h5;
 } Merge;
-
-/* Tables of runs ----------------------------------------------------------------------------------------------- */
-
-static void
-table_forget (Table *table)
-{
-  for (gsize c = 0; c < table->n_columns; c++)
-    {
-      gpointer data = (gpointer)table->columns[c].data;
-
-      if (table->columns[c].type == PR_H5_TEXT)
-        g_strfreev (data);
-      else
-        g_free (data);
-      table->columns[c].data = NULL;
-    }
-}
-
-static void
-table_clear (Table *table)
-{
-  if (table->columns != NULL)
-    table_forget (table);
-  pr_h5_stream_free (table->stream);
-  g_strfreev (table->names);
-  g_free (table->columns);
-  g_free (table->sizes);
-}
-
-/* The columns are those of the first run. */
-static gboolean
-table_init (Table *table, PrH5 *h5, const char *path, GError **error)
-{
-  table->path = path;
-  table->names = pr_h5_columns (h5, path, error);
-  if (table->names == NULL)
-    return FALSE;
-  table->n_columns = g_strv_length (table->names);
-  table->columns = g_new0 (PrH5Column, table->n_columns + 1);
-  table->sizes = g_new0 (gsize, table->n_columns + 1);
-  for (gsize c = 0; c < table->n_columns; c++)
-    table->columns[c] = (PrH5Column){ .name = table->names[c], .type = pr_schema_column_type (path, table->names[c]) };
-  return TRUE;
-}
-
-/* Read the rows of one run. */
-static gboolean
-table_read (Table *table, PrH5 *h5, gint64 *ret_n, GError **error)
-{
-  *ret_n = 0;
-  table_forget (table);
-  for (gsize c = 0; c < table->n_columns; c++)
-    {
-      PrH5Column *column = &table->columns[c];
-
-      column->data = pr_h5_read_column (h5, table->path, column->name, column->type, ret_n, error);
-      if (column->data == NULL)
-        return FALSE;
-    }
-  return TRUE;
-}
-
-static gboolean
-table_survey (Table *table, PrH5 *h5, GError **error)
-{
-  g_autofree gsize *sizes = g_new0 (gsize, table->n_columns + 1);
-  gint64 n;
-
-  if (!table_read (table, h5, &n, error))
-    return FALSE;
-  h5_row_sizes (table->columns, table->n_columns, n, sizes);
-  for (gsize c = 0; c < table->n_columns; c++)
-    table->sizes[c] = MAX (table->sizes[c], sizes[c]);
-  table->n_rows += n;
-  return TRUE;
-}
-
-static gboolean
-table_begin (Table *table, PrH5 *h5, GError **error)
-{
-  table->stream =
-      pr_h5_stream_table (h5, table->path, table->columns, table->sizes, table->n_columns, table->n_rows, error);
-  return table->stream != NULL;
-}
-
-static gboolean
-table_copy (Table *table, PrH5 *h5, GError **error)
-{
-  g_autofree char *rows = NULL;
-  gint64 n;
-
-  if (!table_read (table, h5, &n, error))
-    return FALSE;
-  rows = h5_rows_pack (table->columns, table->n_columns, n, table->sizes);
-  return pr_h5_stream_write (table->stream, rows, n, error);
-}
 
 /* What must be found again ------------------------------------------------------------------------------------- */
 
@@ -227,7 +121,8 @@ read_back (Merge *m, const char *path, const char *to, GError **error)
       if (found == NULL || strcmp (found, m->attributes[i].text) != 0)
         return set_lost (error, to, m->attributes[i].name, local ? local->message : NULL);
     }
-  return TRUE;
+  /* Values can be right in a type that is not ours. */
+  return pr_schema_check_objects (h5, to, TRUE, &local) || set_lost (error, to, "the file", local->message);
 }
 
 /* First pass: sizes -------------------------------------------------------------------------------------------- */
@@ -279,9 +174,10 @@ survey_run (Merge *m, gsize i, GError **error)
       || !survey_users (m, run, h5, error))
     return FALSE;
   m->n_users = MAX (m->n_users, run->n_users);
-  if (i == 0 && (!table_init (&m->metrics, h5, "/metrics", error) || !table_init (&m->cost, h5, "/cost", error)))
+  if (i == 0
+      && (!merge_table_init (&m->metrics, h5, "/metrics", error) || !merge_table_init (&m->cost, h5, "/cost", error)))
     return FALSE;
-  return table_survey (&m->metrics, h5, error) && table_survey (&m->cost, h5, error);
+  return merge_table_survey (&m->metrics, h5, error) && merge_table_survey (&m->cost, h5, error);
 }
 
 /* Second pass: copies ------------------------------------------------------------------------------------------ */
@@ -289,14 +185,13 @@ survey_run (Merge *m, gsize i, GError **error)
 static gboolean
 begin (Merge *m, GError **error)
 {
-  if (!table_begin (&m->metrics, m->h5, error) || !table_begin (&m->cost, m->h5, error))
+  if (!merge_table_begin (&m->metrics, m->h5, error) || !merge_table_begin (&m->cost, m->h5, error))
     return FALSE;
   for (guint i = 0; i < m->users->len; i++)
     {
       Metric *metric = &g_array_index (m->users, Metric, i);
 
-      metric->stream =
-          pr_h5_stream_array (m->h5, metric->path, PR_H5_F32, (gint64)m->n, (gint64)m->n_users, error);
+      metric->stream = pr_h5_stream_array (m->h5, metric->path, PR_H5_F32, (gint64)m->n, (gint64)m->n_users, error);
       if (metric->stream == NULL)
         return FALSE;
     }
@@ -313,9 +208,9 @@ write_runs (Merge *m, GError **error)
   g_autofree const char **arms = g_new (const char *, m->n), **digests = g_new (const char *, m->n);
   g_autofree const char **keys = g_new (const char *, m->n), **files = g_new (const char *, m->n);
   g_autofree guint64 *seeds = g_new (guint64, m->n), *users = g_new (guint64, m->n);
-  const PrH5Column columns[N_COLUMNS] = { { "arm", PR_H5_TEXT, arms },        { "seed", PR_H5_U64, seeds },
-                                          { "digest", PR_H5_TEXT, digests },  { "run_key", PR_H5_TEXT, keys },
-                                          { "file", PR_H5_TEXT, files },      { "n_users", PR_H5_U64, users } };
+  const PrH5Column columns[N_COLUMNS] = { { "arm", PR_H5_TEXT, arms },       { "seed", PR_H5_U64, seeds },
+                                          { "digest", PR_H5_TEXT, digests }, { "run_key", PR_H5_TEXT, keys },
+                                          { "file", PR_H5_TEXT, files },     { "n_users", PR_H5_U64, users } };
   g_autoptr (PrH5Stream) stream = NULL;
   g_autofree char *rows = NULL;
   gsize sizes[N_COLUMNS];
@@ -392,7 +287,7 @@ copy_run (Merge *m, gsize i, GError **error)
       return FALSE;
     }
   h5 = pr_h5_open (m->paths[i], error);
-  if (h5 == NULL || !table_copy (&m->metrics, h5, error) || !table_copy (&m->cost, h5, error)
+  if (h5 == NULL || !merge_table_copy (&m->metrics, h5, error) || !merge_table_copy (&m->cost, h5, error)
       || !copy_users (m, h5, error) || (i == 0 && !copy_object (m, h5, "/manifest", "/manifest", error)))
     return FALSE;
   for (gsize p = 0; p < G_N_ELEMENTS (parts); p++)
@@ -433,14 +328,13 @@ merge (Merge *m, const char *path, GError **error)
     if (!survey_run (m, i, error))
       return FALSE;
   file = pr_large_file_new (path, error);
-  m->h5 = file ? pr_h5_create (pr_large_file_temporary (file), PR_SEAL_BLOCK, error) : NULL;
+  m->h5 = file ? pr_h5_create (pr_large_file_temporary (file), path, PR_SEAL_BLOCK, error) : NULL;
   if (m->h5 == NULL || !write_runs (m, error) || !begin (m, error))
     return FALSE;
   for (gsize i = 0; i < m->n; i++)
     if (!copy_run (m, i, error))
       return FALSE;
-  return end (m, error) && read_back (m, pr_large_file_temporary (file), path, error)
-         && pr_seal_commit (file, error);
+  return end (m, error) && read_back (m, pr_large_file_temporary (file), path, error) && pr_seal_commit (file, error);
 }
 
 static void
@@ -463,8 +357,8 @@ merge_clear (Merge *m)
       g_free (m->runs[i].file);
     }
   g_free (m->runs);
-  table_clear (&m->metrics);
-  table_clear (&m->cost);
+  merge_table_clear (&m->metrics);
+  merge_table_clear (&m->cost);
   g_array_unref (m->users);
   g_array_unref (m->expected);
   pr_h5_free (m->h5);

@@ -9,7 +9,9 @@
 #include <string.h>
 
 #define SEED 20260614 /* of draws: fixed, so that a table can be printed again */
-#define BATCH 128     /* arms at a time: bounds memory, whatever the number of arms */
+/* Series that are resampled together, and bytes of their values: bounds of memory, however many arms there are. */
+#define MOST_SERIES 512
+#define MOST_BYTES (96 << 20)
 
 /* One metric of all runs. */
 typedef struct
@@ -22,10 +24,10 @@ typedef struct
   gboolean *reports; /* [n_runs]: has the users of the comparison, and a value for some of them */
 } Metric;
 
-/* One arm over some seeds. */
+/* One metric of one arm over some seeds. */
 typedef struct
 {
-  gsize arm;
+  gsize metric, arm;
   GArray *runs;    /* gsize */
   double *sums;    /* [n_users]: over the runs; of floats, so without rounding but for extreme values */
   guint8 *defined; /* [n_users]: in all of them */
@@ -33,7 +35,6 @@ typedef struct
 
 typedef struct
 {
-  gsize arm;
   guint series, base; /* columns of the group */
 } Pair;
 
@@ -47,9 +48,10 @@ typedef struct
   GArray *pairs;     /* Pair */
 } Group;
 
+/* What is resampled together, of several metrics: drawing users costs more than using the draws. */
 typedef struct
 {
-  const Metric *metric;
+  PrComparison *c;
   GPtrArray *series; /* Series * */
   GPtrArray *groups; /* Group * */
 } Batch;
@@ -78,25 +80,24 @@ free_group (gpointer data)
 }
 
 static PrCell *
-cell_of (const Metric *m, gsize arm)
+cell_of (const PrComparison *c, const Series *series)
 {
-  return &m->c->cells[arm * m->c->n_metrics + m->index];
+  return &c->cells[series->arm * c->n_metrics + series->metric];
 }
 
 /* Series and groups ------------------------------------------------------------------------------------------- */
 
 /* ARM over RUNS (consumed), which is not empty; one that is there already is taken. */
 static Series *
-get_series (Batch *batch, gsize arm, GArray *runs)
+get_series (Batch *batch, const Metric *m, gsize arm, GArray *runs)
 {
-  const Metric *m = batch->metric;
   gsize n_users = m->c->n_users;
   Series *series;
 
   for (guint i = 0; i < batch->series->len; i++)
     {
       series = batch->series->pdata[i];
-      if (series->arm == arm && series->runs->len == runs->len
+      if (series->metric == m->index && series->arm == arm && series->runs->len == runs->len
           && memcmp (series->runs->data, runs->data, sizeof (gsize) * runs->len) == 0)
         {
           g_array_unref (runs);
@@ -104,7 +105,7 @@ get_series (Batch *batch, gsize arm, GArray *runs)
         }
     }
   series = g_new (Series, 1);
-  *series = (Series){ arm, runs, g_new0 (double, MAX (n_users, 1)), g_new (guint8, MAX (n_users, 1)) };
+  *series = (Series){ m->index, arm, runs, g_new0 (double, MAX (n_users, 1)), g_new (guint8, MAX (n_users, 1)) };
   for (guint i = 0; i < runs->len; i++)
     {
       const float *row = m->values + g_array_index (runs, gsize, i) * (gsize)m->stride;
@@ -122,7 +123,7 @@ get_series (Batch *batch, gsize arm, GArray *runs)
 static Group *
 get_group (Batch *batch, const guint8 *defined)
 {
-  gsize n_users = batch->metric->c->n_users;
+  gsize n_users = batch->c->n_users;
   Group *group;
 
   for (guint i = 0; i < batch->groups->len; i++)
@@ -187,13 +188,13 @@ common_runs (const Metric *m, gsize arm, GArray **ret_runs, GArray **ret_base)
 }
 
 static void
-add_alone (Batch *batch, gsize arm)
+add_alone (Batch *batch, const Metric *m, gsize arm)
 {
-  GArray *runs = runs_of (batch->metric, arm);
-  Series *series = runs->len > 0 ? get_series (batch, arm, runs) : NULL;
+  GArray *runs = runs_of (m, arm);
 
-  if (series != NULL)
+  if (runs->len > 0)
     {
+      Series *series = get_series (batch, m, arm, runs);
       Group *group = get_group (batch, series->defined);
       guint column = get_column (group, series);
 
@@ -203,14 +204,34 @@ add_alone (Batch *batch, gsize arm)
     g_array_unref (runs);
 }
 
-static void
-add_pair (Batch *batch, gsize arm)
+/* In how many of their seeds SERIES is ahead of BASE, for users of BOTH. */
+static gsize
+count_better (const Metric *m, const Series *series, const Series *base, const guint8 *both)
 {
-  const Metric *m = batch->metric;
+  gsize n = 0;
+
+  for (guint i = 0; i < series->runs->len; i++)
+    {
+      const float *x = m->values + g_array_index (series->runs, gsize, i) * (gsize)m->stride;
+      const float *b = m->values + g_array_index (base->runs, gsize, i) * (gsize)m->stride;
+      double sum = 0;
+
+      for (gsize u = 0; u < m->c->n_users; u++)
+        if (both[u])
+          sum += (double)x[u] - (double)b[u];
+      n += sum > 0;
+    }
+  return n;
+}
+
+static void
+add_pair (Batch *batch, const Metric *m, gsize arm)
+{
   g_autofree guint8 *both = g_new (guint8, MAX (m->c->n_users, 1));
   GArray *runs, *base_runs;
   Series *series, *base;
   Group *group;
+  PrCell *cell;
   Pair pair;
 
   common_runs (m, arm, &runs, &base_runs);
@@ -220,13 +241,16 @@ add_pair (Batch *batch, gsize arm)
       g_array_unref (base_runs);
       return;
     }
-  series = get_series (batch, arm, runs);
-  base = get_series (batch, (gsize)m->c->baseline, base_runs);
+  series = get_series (batch, m, arm, runs);
+  base = get_series (batch, m, (gsize)m->c->baseline, base_runs);
   for (gsize u = 0; u < m->c->n_users; u++)
     both[u] = series->defined[u] & base->defined[u];
   group = get_group (batch, both);
-  pair = (Pair){ arm, get_column (group, series), get_column (group, base) };
+  pair = (Pair){ get_column (group, series), get_column (group, base) };
   g_array_append_val (group->pairs, pair);
+  cell = cell_of (m->c, series);
+  cell->n_paired = series->runs->len;
+  cell->n_better = count_better (m, series, base, both);
 }
 
 /* Intervals --------------------------------------------------------------------------------------------------- */
@@ -234,7 +258,7 @@ add_pair (Batch *batch, gsize arm)
 /* Draws of a group, from which intervals are taken side by side. */
 typedef struct
 {
-  const Metric *m;
+  PrComparison *c;
   const Group *group;
   const double *means; /* [n_series, PR_COMPARE_DRAWS], of sums over seeds */
 } Draws;
@@ -251,7 +275,7 @@ take_interval (gpointer ctx, gsize tile, guint worker)
     {
       guint column = g_array_index (group->alone, guint, tile);
       const Series *series = group->series->pdata[column];
-      PrCell *cell = cell_of (draws->m, series->arm);
+      PrCell *cell = cell_of (draws->c, series);
 
       for (gsize d = 0; d < PR_COMPARE_DRAWS; d++)
         scratch[d] = draws->means[column * (gsize)PR_COMPARE_DRAWS + d] / series->runs->len;
@@ -262,7 +286,7 @@ take_interval (gpointer ctx, gsize tile, guint worker)
       const Pair *pair = &g_array_index (group->pairs, Pair, tile - group->alone->len);
       const double *x = draws->means + pair->series * (gsize)PR_COMPARE_DRAWS;
       const double *base = draws->means + pair->base * (gsize)PR_COMPARE_DRAWS;
-      PrCell *cell = cell_of (draws->m, pair->arm);
+      PrCell *cell = cell_of (draws->c, group->series->pdata[pair->series]);
 
       for (gsize d = 0; d < PR_COMPARE_DRAWS; d++)
         scratch[d] = base[d] != 0 ? x[d] / base[d] - 1 : NAN;
@@ -291,10 +315,10 @@ gather (const Group *group, gsize n_users, const double ***ret_columns)
 }
 
 static void
-fill_intervals (const Metric *m, const Group *group, const double *const *columns)
+fill_intervals (PrComparison *c, const Group *group, const double *const *columns)
 {
-  g_autofree double *means = g_new (double, group->series->len * (gsize)PR_COMPARE_DRAWS);
-  Draws draws = { m, group, means };
+  g_autofree double *means = g_new (double, group->series->len *(gsize)PR_COMPARE_DRAWS);
+  Draws draws = { c, group, means };
 
   pr_stats_bootstrap (columns, group->n, group->series->len, PR_COMPARE_DRAWS, pr_rng_new (SEED, "compare"), means);
   pr_parallel (group->alone->len + group->pairs->len, take_interval, &draws);
@@ -302,36 +326,21 @@ fill_intervals (const Metric *m, const Group *group, const double *const *column
 
 /* Tests ------------------------------------------------------------------------------------------------------- */
 
-/* Mean and standard error of D [n], sums over SEEDS, to the baseline's mean; and in how many seeds the arm is ahead. */
+/* What D [n], and the BASE [n] that it is to be compared with, both sums over seeds, say of the effect. */
 static void
-fill_effect (const Metric *m, const Group *group, const Pair *pair, const double *d, const double *base)
+fill_effect (PrCell *cell, const double *d, const double *base, gsize n)
 {
-  const Series *series = group->series->pdata[pair->series], *other = group->series->pdata[pair->base];
-  PrCell *cell = cell_of (m, pair->arm);
-  double base_mean = pr_stats_mean (base, group->n), mean = pr_stats_mean (d, group->n);
+  double base_mean = pr_stats_mean (base, n), mean = pr_stats_mean (d, n);
 
-  cell->paired_users = group->n;
-  cell->n_paired = series->runs->len;
-  cell->n_better = 0;
-  for (guint i = 0; i < series->runs->len; i++)
-    {
-      const float *x = m->values + g_array_index (series->runs, gsize, i) * (gsize)m->stride;
-      const float *b = m->values + g_array_index (other->runs, gsize, i) * (gsize)m->stride;
-      double sum = 0;
-
-      for (gsize u = 0; u < m->c->n_users; u++)
-        if (group->defined[u])
-          sum += (double)x[u] - (double)b[u];
-      cell->n_better += sum > 0;
-    }
+  cell->paired_users = n;
   cell->difference = base_mean != 0 ? mean / base_mean : NAN;
   cell->direction = (mean > 0) - (mean < 0);
   /* Times what power asks for, once the number of comparisons is known. */
-  cell->detectable = base_mean != 0 ? pr_stats_sd (d, group->n) / sqrt ((double)group->n) / fabs (base_mean) : NAN;
+  cell->detectable = base_mean != 0 ? pr_stats_sd (d, n) / sqrt ((double)n) / fabs (base_mean) : NAN;
 }
 
 static void
-fill_tests (const Metric *m, const Group *group, const double *const *columns)
+fill_tests (PrComparison *c, const Group *group, const double *const *columns)
 {
   guint n = group->pairs->len;
   g_autofree double *d = g_new (double, MAX (n * group->n, 1)), *p = g_new (double, MAX (n, 1));
@@ -345,69 +354,63 @@ fill_tests (const Metric *m, const Group *group, const double *const *columns)
       for (gsize u = 0; u < group->n; u++)
         row[u] = columns[pair->series][u] - columns[pair->base][u];
       rows[i] = row;
-      fill_effect (m, group, pair, row, columns[pair->base]);
+      fill_effect (cell_of (c, group->series->pdata[pair->series]), row, columns[pair->base], group->n);
     }
   if (n > 0)
     pr_stats_sign_flip (rows, group->n, n, PR_COMPARE_DRAWS, pr_rng_new (SEED, "sign-flip"), p);
   for (guint i = 0; i < n; i++)
-    cell_of (m, g_array_index (group->pairs, Pair, i).arm)->p = p[i];
+    cell_of (c, group->series->pdata[g_array_index (group->pairs, Pair, i).series])->p = p[i];
 }
 
-/* Arms FIRST .. LAST - 1. */
+/* Resample what BATCH has, and empty it. */
 static void
-fill_batch (const Metric *m, gsize first, gsize last)
+flush (Batch *batch)
 {
-  Batch batch = { m, g_ptr_array_new_with_free_func (free_series), g_ptr_array_new_with_free_func (free_group) };
-
-  for (gsize a = first; a < last; a++)
+  for (guint i = 0; i < batch->groups->len; i++)
     {
-      add_alone (&batch, a);
-      if (m->c->baseline >= 0 && a != (gsize)m->c->baseline)
-        add_pair (&batch, a);
-    }
-  for (guint i = 0; i < batch.groups->len; i++)
-    {
-      const Group *group = batch.groups->pdata[i];
+      const Group *group = batch->groups->pdata[i];
       g_autofree const double **columns = NULL;
       g_autofree double *values = NULL;
 
       if (group->n == 0)
         continue;
-      values = gather (group, m->c->n_users, &columns);
-      fill_intervals (m, group, columns);
-      fill_tests (m, group, columns);
+      values = gather (group, batch->c->n_users, &columns);
+      fill_intervals (batch->c, group, columns);
+      fill_tests (batch->c, group, columns);
     }
-  g_ptr_array_unref (batch.groups);
-  g_ptr_array_unref (batch.series);
+  g_ptr_array_set_size (batch->groups, 0);
+  g_ptr_array_set_size (batch->series, 0);
 }
 
 static void
-fill_verdicts (const Metric *m)
+fill_verdicts (PrComparison *c, gsize metric)
 {
-  PrComparison *c = m->c;
   g_autofree double *p = g_new (double, MAX (c->n_arms, 1));
   double errors;
 
   for (gsize a = 0; a < c->n_arms; a++)
-    p[a] = cell_of (m, a)->p;
-  c->n_compared[m->index] = pr_stats_holm (p, c->n_arms, p);
-  if (c->n_compared[m->index] == 0)
+    p[a] = c->cells[a * c->n_metrics + metric].p;
+  c->n_compared[metric] = pr_stats_holm (p, c->n_arms, p);
+  if (c->n_compared[metric] == 0)
     return;
-  errors = pr_stats_detectable (PR_COMPARE_ALPHA / (double)c->n_compared[m->index], PR_COMPARE_POWER);
+  errors = pr_stats_detectable (PR_COMPARE_ALPHA / (double)c->n_compared[metric], PR_COMPARE_POWER);
   for (gsize a = 0; a < c->n_arms; a++)
     {
-      PrCell *cell = cell_of (m, a);
+      PrCell *cell = &c->cells[a * c->n_metrics + metric];
 
       if (isnan (p[a]))
         continue;
       cell->p_holm = p[a];
       cell->detectable *= errors;
-      cell->verdict = p[a] > PR_COMPARE_ALPHA ? PR_VERDICT_OPEN : cell->direction > 0 ? PR_VERDICT_BETTER : PR_VERDICT_WORSE;
+      cell->verdict = p[a] > PR_COMPARE_ALPHA ? PR_VERDICT_OPEN
+                      : cell->direction > 0   ? PR_VERDICT_BETTER
+                                              : PR_VERDICT_WORSE;
     }
 }
 
+/* Put metric INDEX into BATCH. */
 static gboolean
-fill_metric (PrComparison *c, const PrSource *s, gsize index, GError **error)
+add_metric (Batch *batch, PrComparison *c, const PrSource *s, gsize index, GError **error)
 {
   g_autofree char *path = g_strdup_printf ("/per_user/%s", c->metrics[index]);
   g_autofree gboolean *reports = g_new0 (gboolean, MAX (s->n_runs, 1));
@@ -425,17 +428,30 @@ fill_metric (PrComparison *c, const PrSource *s, gsize index, GError **error)
     if (s->run_users[r] == c->n_users && c->n_users <= (guint64)dims[1])
       for (guint64 u = 0; u < c->n_users && !reports[r]; u++)
         reports[r] = !isnan (values[r * (gsize)m.stride + u]);
-  for (gsize a = 0; a < c->n_arms; a += BATCH)
-    fill_batch (&m, a, MIN (a + BATCH, c->n_arms));
-  fill_verdicts (&m);
+  for (gsize a = 0; a < c->n_arms; a++)
+    {
+      add_alone (batch, &m, a);
+      if (c->baseline >= 0 && a != (gsize)c->baseline)
+        add_pair (batch, &m, a);
+      if (batch->series->len >= MOST_SERIES || batch->series->len * c->n_users * sizeof (double) >= MOST_BYTES)
+        flush (batch);
+    }
   return TRUE;
 }
 
 gboolean
 pr_comparison_fill_pairs (PrComparison *c, const PrSource *s, GError **error)
 {
-  for (gsize m = 0; m < c->n_metrics; m++)
-    if (!fill_metric (c, s, m, error))
-      return FALSE;
-  return TRUE;
+  Batch batch = { c, g_ptr_array_new_with_free_func (free_series), g_ptr_array_new_with_free_func (free_group) };
+  gboolean ok = TRUE;
+
+  for (gsize m = 0; ok && m < c->n_metrics; m++)
+    ok = add_metric (&batch, c, s, m, error);
+  if (ok)
+    flush (&batch);
+  for (gsize m = 0; ok && m < c->n_metrics; m++)
+    fill_verdicts (c, m);
+  g_ptr_array_unref (batch.groups);
+  g_ptr_array_unref (batch.series);
+  return ok;
 }

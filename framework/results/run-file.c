@@ -14,8 +14,8 @@ check_key (const char *path, const char *key, const char *wanted, GError **error
 {
   if (wanted == NULL || strcmp (key, wanted) == 0)
     return TRUE;
-  g_set_error (error, PR_ERROR, PR_ERROR_DATA, "%s: holds the results of another run (%.12s, not %.12s); delete it", path,
-               key, wanted);
+  g_set_error (error, PR_ERROR, PR_ERROR_DATA, "%s: holds the results of another run (%.12s, not %.12s); delete it",
+               path, key, wanted);
   return FALSE;
 }
 

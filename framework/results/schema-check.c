@@ -59,7 +59,8 @@ check_attributes (const Check *c, const char *place, GError **error)
         known = strcmp (pr_schema_attributes[i].name, *name) == 0
                 && pr_schema_attribute_is_of (&pr_schema_attributes[i], place, c->experiment);
       if (!known)
-        return pr_schema_set_fault (error, c->path, place, "has an attribute '%s' that the schema does not know", *name);
+        return pr_schema_set_fault (error, c->path, place, "has an attribute '%s' that the schema does not know",
+                                    *name);
     }
   return TRUE;
 }
@@ -123,7 +124,8 @@ check_below (const Check *c, const char *place, GError **error)
     return FALSE;
   if (shape.kind == PR_H5_LINK)
     return pr_schema_set_fault (error, c->path, place, "is a link");
-  if (object == NULL && (shape.kind != PR_H5_GROUP || (place[1] != '\0' && !pr_schema_has_group (place, c->experiment))))
+  if (object == NULL
+      && (shape.kind != PR_H5_GROUP || (place[1] != '\0' && !pr_schema_has_group (place, c->experiment))))
     return pr_schema_set_fault (error, c->path, place, "is nothing that the schema knows");
   if (!check_attributes (c, place, error))
     return FALSE;
@@ -156,19 +158,26 @@ check_required (const Check *c, GError **error)
 }
 
 gboolean
+pr_schema_check_objects (PrH5 *h5, const char *path, gboolean experiment, GError **error)
+{
+  const Check c = { h5, path, experiment };
+
+  return check_required (&c, error) && check_below (&c, "/", error);
+}
+
+gboolean
 pr_schema_verify (const char *path, PrSchemaSummary *ret_summary, GError **error)
 {
   g_autoptr (PrH5) h5 = pr_seal_open (path, NULL, error);
   g_autofree char *kind = h5 ? pr_h5_get_text (h5, "/", "kind", error) : NULL;
-  Check c = { .h5 = h5, .path = path };
   PrSchemaSummary summary = { 0 };
 
   if (kind == NULL)
     return FALSE;
-  summary.experiment = c.experiment = strcmp (kind, "experiment") == 0;
-  if (!c.experiment && strcmp (kind, "run") != 0)
+  summary.experiment = strcmp (kind, "experiment") == 0;
+  if (!summary.experiment && strcmp (kind, "run") != 0)
     return pr_schema_set_fault (error, path, "/", "is of kind '%s', which is neither run nor experiment", kind);
-  if (!check_required (&c, error) || !check_below (&c, "/", error)
+  if (!pr_schema_check_objects (h5, path, summary.experiment, error)
       || !pr_schema_check_content (h5, path, &summary, error))
     return FALSE;
   *ret_summary = summary;

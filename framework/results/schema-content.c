@@ -78,8 +78,8 @@ check_finite (const Content *c, const char *place, GError **error)
           return FALSE;
         for (gint64 r = 0; r < n; r++)
           if (!isfinite (values[r]) || values[r] < 0)
-            return pr_schema_set_fault (error, c->path, place, "has %g in column '%s', row %" G_GINT64_FORMAT, values[r],
-                                        name, r);
+            return pr_schema_set_fault (error, c->path, place, "has %g in column '%s', row %" G_GINT64_FORMAT,
+                                        values[r], name, r);
       }
   return TRUE;
 }
@@ -127,8 +127,7 @@ check_ranking (const Content *c, const char *root, GError **error)
   if (!pr_h5_exists (c->h5, items) || !pr_h5_exists (c->h5, scores))
     return pr_schema_set_fault (error, c->path, group, "lacks items or scores");
   split = pr_h5_get_text (c->h5, group, "split", error);
-  if (split == NULL || !pr_h5_describe (c->h5, items, &shape, error)
-      || !pr_h5_describe (c->h5, scores, &other, error))
+  if (split == NULL || !pr_h5_describe (c->h5, items, &shape, error) || !pr_h5_describe (c->h5, scores, &other, error))
     return FALSE;
   if (strcmp (split, "test") != 0 && strcmp (split, "valid") != 0)
     return pr_schema_set_fault (error, c->path, group, "is of split '%s', which is neither test nor valid", split);
@@ -186,13 +185,15 @@ check_run (Content *c, PrSchemaSummary *summary, GError **error)
         return FALSE;
       summary->n_users = MAX (summary->n_users, shape.dims[0]);
     }
-  if (!check_rows (c, "/metrics", FALSE, error) || !check_rows (c, "/cost", TRUE, error) || !check_detail (c, "", error))
+  if (!check_rows (c, "/metrics", FALSE, error) || !check_rows (c, "/cost", TRUE, error)
+      || !check_detail (c, "", error))
     return FALSE;
   digest = pr_results_digest (c->h5, error);
   if (digest == NULL)
     return FALSE;
   return strcmp (digest, stored) == 0
-         || pr_schema_set_fault (error, c->path, "/", "has the digest %.12s, but its results have %.12s", stored, digest);
+         || pr_schema_set_fault (error, c->path, "/", "has the digest %.12s, but its results have %.12s", stored,
+                                 digest);
 }
 
 /* An experiment ------------------------------------------------------------------------------------------------ */
@@ -225,8 +226,8 @@ check_users (const Content *c, const char *place, gint64 n_users, GError **error
     return FALSE;
   if (shape.dims[0] != c->n || shape.dims[1] != n_users)
     return pr_schema_set_fault (error, c->path, place,
-                                "has %" G_GINT64_FORMAT " rows of %" G_GINT64_FORMAT " users, but there are %" G_GINT64_FORMAT
-                                " runs of %" G_GINT64_FORMAT,
+                                "has %" G_GINT64_FORMAT " rows of %" G_GINT64_FORMAT
+                                " users, but there are %" G_GINT64_FORMAT " runs of %" G_GINT64_FORMAT,
                                 shape.dims[0], shape.dims[1], c->n, n_users);
   for (gint64 i = 0; i < c->n; i++)
     {
@@ -240,10 +241,9 @@ check_users (const Content *c, const char *place, gint64 n_users, GError **error
         return FALSE;
       for (gint64 u = (gint64)c->users[i]; u < columns; u++)
         if (!isnan (row[u]))
-          return pr_schema_set_fault (error, c->path, place,
-                                      "has a value of user %" G_GINT64_FORMAT " in row %" G_GINT64_FORMAT
-                                      ", whose run has fewer",
-                                      u, i);
+          return pr_schema_set_fault (
+              error, c->path, place,
+              "has a value of user %" G_GINT64_FORMAT " in row %" G_GINT64_FORMAT ", whose run has fewer", u, i);
     }
   return TRUE;
 }
@@ -273,8 +273,9 @@ check_experiment (Content *c, PrSchemaSummary *summary, GError **error)
         return FALSE;
     }
   return (gint64)g_strv_length (details) == c->n
-         || pr_schema_set_fault (error, c->path, "/runs_detail", "has %u entries, but there are %" G_GINT64_FORMAT " runs",
-                                 g_strv_length (details), c->n);
+         || pr_schema_set_fault (error, c->path, "/runs_detail",
+                                 "has %u entries, but there are %" G_GINT64_FORMAT " runs", g_strv_length (details),
+                                 c->n);
 }
 
 gboolean

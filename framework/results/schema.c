@@ -63,8 +63,10 @@ const PrSchemaObject pr_schema_objects[] = {
     "The same; NaN too where the run lacks the metric or the user." },
   { "/ranking/items", PR_SCHEMA_DETAIL, TRUE, ARRAY (PR_H5_I32, 2, "[n_users, K]"),
     "Of the last ranking of the pipeline: numbers of items, best first, -1 where there are fewer." },
-  { "/ranking/scores", PR_SCHEMA_DETAIL, TRUE, ARRAY (PR_H5_F32, 2, "[n_users, K]"), "Not NaN where there is an item." },
-  { "/curves/<stage>/<series>", PR_SCHEMA_DETAIL, TRUE, TABLE (curve), "What a stage reported while it ran: loss, lr." },
+  { "/ranking/scores", PR_SCHEMA_DETAIL, TRUE, ARRAY (PR_H5_F32, 2, "[n_users, K]"),
+    "Not NaN where there is an item." },
+  { "/curves/<stage>/<series>", PR_SCHEMA_DETAIL, TRUE, TABLE (curve),
+    "What a stage reported while it ran: loss, lr." },
   { "/tables/<stage>/<table>", PR_SCHEMA_DETAIL, TRUE, PR_H5_TABLE, PR_H5_F64, 1, NULL, NULL, 0,
     "What a stage reported as a table; its columns are the stage's." },
   { "/manifest", BOTH, FALSE, ARRAY (PR_H5_TEXT, 0, NULL), "The manifest as it was read." },
@@ -80,8 +82,7 @@ const PrSchemaAttribute pr_schema_attributes[] = {
   { "/", PR_SCHEMA_RUN, "arm", PR_H5_TEXT, NULL },
   { "/", PR_SCHEMA_RUN, "seed", PR_H5_U64, NULL },
   { "/", PR_SCHEMA_RUN, "run_key", PR_H5_TEXT, NULL },
-  { "/", PR_SCHEMA_RUN, "digest", PR_H5_TEXT,
-    "SHA-256 of the results, without times, memory, keys and provenance" },
+  { "/", PR_SCHEMA_RUN, "digest", PR_H5_TEXT, "SHA-256 of the results, without times, memory, keys and provenance" },
   { "/", PR_SCHEMA_EXPERIMENT, "metric", PR_H5_TEXT, "that the manifest is about, or nothing" },
   { "/", PR_SCHEMA_EXPERIMENT, "baseline", PR_H5_TEXT, "arm that others are compared with, or nothing" },
   { "/ranking", PR_SCHEMA_DETAIL, "split", PR_H5_TEXT, "test or valid" },
@@ -200,17 +201,17 @@ add_line (GString *out, const char *name, PrH5Type type, const char *help)
 static const char *
 where_text (PrSchemaWhere where)
 {
-  return where & PR_SCHEMA_DETAIL    ? "run; results.h5 below /runs_detail/r<i>"
-         : where == BOTH             ? "run, results.h5"
-         : where == PR_SCHEMA_RUN    ? "run"
-                                     : "results.h5";
+  return where & PR_SCHEMA_DETAIL ? "run; results.h5 below /runs_detail/r<i>"
+         : where == BOTH          ? "run, results.h5"
+         : where == PR_SCHEMA_RUN ? "run"
+                                  : "results.h5";
 }
 
 static void
 add_object (GString *out, const PrSchemaObject *object)
 {
-  g_autofree char *type = object->kind == PR_H5_TABLE ? g_strdup ("table")
-                                                      : pr_schema_type_text (object->type, object->shape);
+  g_autofree char *type =
+      object->kind == PR_H5_TABLE ? g_strdup ("table") : pr_schema_type_text (object->type, object->shape);
 
   g_string_append_printf (out, "%s  %s  (%s%s)\n  %s\n", object->path, type, where_text (object->where),
                           object->optional ? "; where there is any" : "", object->help);
@@ -225,21 +226,22 @@ pr_schema_document (void)
 {
   GString *out = g_string_new ("Schema " PR_RESULTS_SCHEMA "\n\n");
 
-  g_string_append (
-      out, "The first 512 bytes, which HDF5 leaves to its users, are the seal: these lines, then zeros.\n\n"
-           "    " PR_RESULTS_SCHEMA "\n"
-           "    sha256 <of all bytes after the first 512, 64 hexadecimal digits>\n"
-           "    bytes <length of the file>\n"
-           "    kind <run|experiment>\n"
-           "    run_key <of a run; nothing of an experiment>\n\n"
-           "Then HDF5, little-endian, without filters, links and virtual data sets: tables (compound, in chunks), arrays (in\n"
-           "one piece), texts (scalars).  Text is UTF-8 of fixed length, padded with zeros.  There is nothing else in a file.\n"
-           "\nAttributes\n");
+  g_string_append (out,
+                   "The first 512 bytes, which HDF5 leaves to its users, are the seal: these lines, then zeros.\n\n"
+                   "    " PR_RESULTS_SCHEMA "\n"
+                   "    sha256 <of all bytes after the first 512, 64 hexadecimal digits>\n"
+                   "    bytes <length of the file>\n"
+                   "    kind <run|experiment>\n"
+                   "    run_key <of a run; nothing of an experiment>\n\n"
+                   "Then HDF5, little-endian, without filters, links and virtual data sets: tables (compound, in "
+                   "chunks), arrays (in\n"
+                   "one piece), texts (scalars).  Text is UTF-8 of fixed length, padded with zeros.  There is nothing "
+                   "else in a file.\n"
+                   "\nAttributes\n");
   for (gsize i = 0; i < pr_schema_n_attributes; i++)
     {
       const PrSchemaAttribute *a = &pr_schema_attributes[i];
-      g_autofree char *type = pr_schema_type_text (a->type, NULL),
-                      *name = g_strconcat (a->path, " ", a->name, NULL);
+      g_autofree char *type = pr_schema_type_text (a->type, NULL), *name = g_strconcat (a->path, " ", a->name, NULL);
 
       g_string_append_printf (out, "    %-24s %-4s  (%s)%s%s\n", name, type, where_text (a->where), a->help ? "  " : "",
                               a->help ? a->help : "");

@@ -72,11 +72,13 @@ typedef struct
   guint n_metrics;        /* of each user */
 } PrSchemaSummary;
 
-/* Is PATH sealed, is every object in it one of the schema and the other way round, and do the numbers agree?  DATA error
- * that names the first fault and its place in the file; IO error if it cannot be read. */
+/* Is PATH sealed, is every object in it one of the schema and the other way round, and do the numbers agree?  DATA
+ * error that names the first fault and its place in the file; IO error if it cannot be read. */
 gboolean pr_schema_verify (const char *path, PrSchemaSummary *ret_summary, GError **error);
 
-/* schema-content.c: do the numbers of a file agree whose objects are those of the schema?  PATH: for messages. */
+/* The objects of a file alone: their names, types and attributes.  PATH: for messages. */
+gboolean pr_schema_check_objects (PrH5 *h5, const char *path, gboolean experiment, GError **error);
+/* schema-content.c: do the numbers of a file agree whose objects are those of the schema? */
 gboolean pr_schema_check_content (PrH5 *h5, const char *path, PrSchemaSummary *summary, GError **error);
 /* DATA error "PATH: 'PLACE' ..."; returns FALSE. */
 gboolean pr_schema_set_fault (GError **error, const char *path, const char *place, const char *format, ...)

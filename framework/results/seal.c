@@ -125,8 +125,7 @@ open_block (const char *path, char block[PR_SEAL_BLOCK], gsize *ret_n, guint64 *
   return -1;
 }
 
-static gboolean
-set_damaged (const char *path, GError **error, const char *how, ...) G_GNUC_PRINTF (3, 4);
+static gboolean set_damaged (const char *path, GError **error, const char *how, ...) G_GNUC_PRINTF (3, 4);
 
 static gboolean
 set_damaged (const char *path, GError **error, const char *how, ...)
@@ -284,8 +283,9 @@ pr_seal_write (PrH5 *h5, const char *path, GError **error)
 
 /* Write the seal to the first bytes of FD, all of whose others are written, and read it again. */
 static gboolean
-seal_fd (int fd, const char *path, GError **error)
+seal_fd (int fd, const PrLargeFile *file, GError **error)
 {
+  const char *path = pr_large_file_path (file);
   char block[PR_SEAL_BLOCK], again[PR_SEAL_BLOCK] = { 0 };
   g_autoptr (PrH5) h5 = NULL;
   g_autofree char *sha256 = NULL;
@@ -294,7 +294,7 @@ seal_fd (int fd, const char *path, GError **error)
 
   if (fsync (fd) != 0 || lseek (fd, PR_SEAL_BLOCK, SEEK_SET) < 0 || (sha256 = rest_sha256 (fd, &rest)) == NULL)
     return pr_error_set_errno (error, errno, "cannot write", path);
-  h5 = pr_h5_open (path, error);
+  h5 = pr_h5_open (pr_large_file_temporary (file), error);
   if (h5 == NULL || !make_info (h5, sha256, PR_SEAL_BLOCK + rest, &info, error))
     return FALSE;
   render (&info, block);
@@ -310,13 +310,13 @@ seal_fd (int fd, const char *path, GError **error)
 gboolean
 pr_seal_commit (PrLargeFile *file, GError **error)
 {
-  const char *path = pr_large_file_temporary (file);
-  int fd = open (path, O_RDWR | O_CLOEXEC);
+  const char *path = pr_large_file_path (file);
+  int fd = open (pr_large_file_temporary (file), O_RDWR | O_CLOEXEC);
   gboolean ok;
 
   if (fd < 0)
     return pr_error_set_errno (error, errno, "cannot open", path);
-  ok = seal_fd (fd, path, error);
+  ok = seal_fd (fd, file, error);
   close (fd);
   return ok && pr_large_file_commit (file, error);
 }

@@ -10,9 +10,10 @@ typedef struct
   char **arms; /* in the order of the experiment */
   gsize n_arms;
   gsize n_runs;
-  gsize *run_arms;                  /* [n_runs]: index into arms */
-  guint64 *run_seeds, *run_users;   /* [n_runs] */
-  gsize *arm_starts, *runs_by_arm;  /* runs of arm a: runs_by_arm[arm_starts[a]] .. [arm_starts[a + 1] - 1], a seed once */
+  gsize *run_arms;                /* [n_runs]: index into arms */
+  guint64 *run_seeds, *run_users; /* [n_runs] */
+  gsize *arm_starts,
+      *runs_by_arm; /* runs of arm a: runs_by_arm[arm_starts[a]] .. [arm_starts[a + 1] - 1], a seed once */
   gsize n_rows;
   char **row_names; /* of /metrics */
   double *row_values;

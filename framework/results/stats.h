@@ -23,10 +23,11 @@ double pr_stats_normal_quantile (double q);
 /* How many standard errors a true effect must measure for a two-sided test at ALPHA to find it with POWER. */
 double pr_stats_detectable (double alpha, double power);
 
-/* Resampling of units (users), resample.c.  VALUES [m, n]: m series of n units each, without NaN; n >= 1.  All series
+/* Resampling of units (users).  VALUES [m, n]: m series of n units each, without NaN; n >= 1.  All series
  * see the same draws, so differences between them are paired.  Same bits for any number of threads.
  *
- * Bootstrap: draw n of the n units with replacement, DRAWS times; RET [m, draws] are the means of the series. */
+ * Bootstrap: draw n of the n units with replacement, DRAWS times; RET [m, draws] are the means of the series,
+ * of values in single precision. */
 void pr_stats_bootstrap (const double *const *values, gsize n, gsize m, gsize draws, PrRng rng, double *ret);
 /* Two-sided sign-flip permutation test of "every series is symmetric about 0": change the sign of each unit by the
  * toss of a coin, DRAWS times; RET_P [m] = (1 + draws whose |sum| is at least the observed |sum|) / (1 + draws), which

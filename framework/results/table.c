@@ -175,8 +175,10 @@ note_test (const PrComparison *c, const PrFace *face, GString *out)
     return;
   count = least == most ? g_strdup_printf ("%d", (int)most) : g_strdup_printf ("%d to %d", (int)least, (int)most);
   text = g_strdup_printf (
-      "Holm p: two-sided sign-flip permutation test of %d draws on each user's difference to %s, averaged over the seeds "
-      "that both have, one flip for all seeds of a user; adjusted by Holm for the %s arm%s compared on a metric, not for "
+      "Holm p: two-sided sign-flip permutation test of %d draws on each user's difference to %s, averaged over the "
+      "seeds "
+      "that both have, one flip for all seeds of a user; adjusted by Holm for the %s arm%s compared on a metric, not "
+      "for "
       "the number of metrics. It takes users as exchangeable units whose differences are symmetric about 0 if the arms "
       "do not differ, and the seeds at hand as they are: what other seeds of training would change is not in p; ahead "
       "says in how many of these the arm is. Verdict at %.2f; better is higher.",
@@ -269,12 +271,14 @@ append_csv_row (const PrComparison *c, gsize a, gsize m, GString *out)
                                           [PR_VERDICT_OPEN] = "not significant" };
   const PrCell *cell = cell_at (c, a, m);
   double costs[PR_COST_N_CSV];
-  const double numbers[] = { cell->mean,           cell->sd,
-                             cell->low,            cell->high,
-                             cell->difference,     cell->difference_low,
-                             cell->difference_high, c->oracle[m] };
-  const double tests[] = { (double)cell->n_paired, (double)cell->n_better,        (double)cell->paired_users,
-                           cell->p,                cell->p_holm, (double)c->n_compared[m], cell->detectable };
+  const double numbers[] = {
+    cell->mean,  cell->sd, cell->low, cell->high, cell->difference, cell->difference_low, cell->difference_high,
+    c->oracle[m]
+  };
+  const double tests[] = {
+    (double)cell->n_paired,   (double)cell->n_better, (double)cell->paired_users, cell->p, cell->p_holm,
+    (double)c->n_compared[m], cell->detectable
+  };
 
   pr_cost_csv_values (c, a, costs);
   pr_csv_add_text (out, c->arms[a]);

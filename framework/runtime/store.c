@@ -335,6 +335,21 @@ prepare (PrBuild *build, GError **error)
          && pr_folder_make (build->scratch, error);
 }
 
+/* A maker that was killed after it had made its entry visible left what it no longer needed. */
+static void
+drop_scratch (const PrStore *store, const char *key, const char *lock)
+{
+  g_autofree char *scratch = path_of (store, "scratch", key);
+  int fd;
+
+  if (!g_file_test (scratch, G_FILE_TEST_EXISTS))
+    return;
+  fd = pr_lock_try (lock, NULL);
+  if (fd >= 0)
+    pr_folder_remove (scratch, NULL);
+  pr_lock_release (fd);
+}
+
 PrBuild *
 pr_store_acquire (PrStore *store, const char *key, const PrWatch *watch, PrEntry **ret_entry, GError **error)
 {
@@ -345,6 +360,7 @@ pr_store_acquire (PrStore *store, const char *key, const PrWatch *watch, PrEntry
 
   if (entry != NULL)
     {
+      drop_scratch (store, key, lock);
       *ret_entry = g_steal_pointer (&entry);
       return NULL;
     }

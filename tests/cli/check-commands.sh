@@ -111,6 +111,11 @@ for key in threads sgemm_gflops train_gflops train_ratio train_tokens_s train_lo
   grep -qE "^$key=[0-9.]+$" "$tmp/out" || fail "bench train says nothing of $key"
 done
 
+expect 0 "$program" bench merge --steps 3; err_empty
+for key in merge_runs merge_users merge_write_s merge_peek_s merge_s merge_file_mib peak_rss_mib; do
+  grep -qE "^$key=[0-9.]+$" "$tmp/out" || fail "bench merge says nothing of $key"
+done
+
 # the machine
 if test -c /dev/full; then
   "$program" --help > /dev/full 2> "$tmp/err"

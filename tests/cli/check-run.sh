@@ -35,6 +35,17 @@ test -s pauserec-results/probe/results.h5 || fail "no results.h5"
 test "$(ls pauserec-results/probe/runs | wc -l)" -eq 4 || fail "not four run files"
 grep -q '"event":"stage_end"' pauserec-results/probe/progress/short-s1-*.jsonl || fail "no progress file"
 sed '/stages computed/,$d; /^  cost/,$d' "$tmp/out" > first
+
+# The same table in other words; every one names the baseline that is asked for.
+for format in text markdown latex csv; do
+  for costs in "" --costs; do
+    expect 0 "$program" compare pauserec-results/probe --baseline short --format $format $costs; out_has "short"; err_empty
+    grep -q 'baseline short$\|,"short"' "$tmp/out" || fail "$format $costs names no baseline"
+  done
+done
+expect 0 "$program" compare pauserec-results/probe/results.h5 -b short -f latex; out_has '\begin{tabular}'; out_has 'hit\_10'
+expect 2 "$program" compare pauserec-results/probe -f html; err_has "there are text, markdown, latex and csv"
+expect 2 "$program" compare pauserec-results/probe -b shrot; err_has "no run belongs to the baseline 'shrot'"
 expect 0 run --quiet; out_has "0 stages computed, 0 cached; 0 runs done now, 4 before"; err_empty
 test "$(calls)" -eq 5 || fail "the second run called a stage"
 sed '/stages computed/,$d; /^  cost/,$d' "$tmp/out" | cmp -s - first || fail "another table"

@@ -84,7 +84,7 @@ out_has '"short",1,running,0,"seed",1,2,,,,,,"'; out_has '"long",2,missing,0,,,2
 kill -9 $victim
 wait $victim 2> /dev/null
 until_says "missing   1/2 seed  interrupted"; out_has "probe: 4 runs: 4 missing"; out_has "what is missing"
-expect 0 status --format csv; out_has '"short",1,missing,1,"seed",1,2,,,,,,"'
+expect 0 status --format csv; out_has '"short",1,missing,1,"seed",1,2,,,,,"interrupted","'
 # A progress file that was torn, and spoilt.
 log=$(ls "$out"/progress/short-s1-*.jsonl)
 printf '{"time":"2026' >> "$log"

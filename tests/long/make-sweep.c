@@ -19,7 +19,7 @@ value (gsize arm, gsize seed, gsize metric, gsize user)
 int
 main (int argc, char **argv)
 {
-  static const char *const names[] = { "hit_5",  "hit_10", "ndcg_5",  "ndcg_10", "hit_10_a",
+  static const char *const names[] = { "hit_5",    "hit_10",   "ndcg_5",   "ndcg_10", "hit_10_a",
                                        "hit_10_b", "hit_10_c", "hit_10_d", NULL };
   const char *metrics[G_N_ELEMENTS (names)] = { NULL };
   g_autoptr (GError) error = NULL;

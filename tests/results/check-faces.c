@@ -13,7 +13,8 @@ enum
 
 #define ODD "a_b%c&d#e$f{g}h~i^j\\k|l<m>n[x=*]\"q\""
 
-/* base: seeds 1 and 2; three arms with seed 1 only: one better, one worse, and one that is like it but for two users. */
+/* base: seeds 1 and 2; three arms with seed 1 only: one better, one worse, and one that is like it but for two users.
+ */
 static char *
 make_experiment (const char *dir, const char *better)
 {
@@ -51,8 +52,7 @@ static PrComparison *
 compare (const char *path, const char *baseline)
 {
   GError *error = NULL;
-  PrComparison *c =
-      pr_comparison_new (path, baseline, (const char *const[]){ "hit_10", "coverage_10", NULL }, &error);
+  PrComparison *c = pr_comparison_new (path, baseline, (const char *const[]){ "hit_10", "coverage_10", NULL }, &error);
 
   ck_assert_no_error (error);
   return c;
@@ -84,7 +84,8 @@ START_TEST (text_says_what_is_significant_and_what_could_be)
   ck_assert (g_str_has_suffix (like, detectable));
   ck_assert_ptr_nonnull (strstr (like, "+3.33 %"));
   /* sd of two users of 299 that gain, three standard errors and more for 0.05 / 3. */
-  ck_assert_double_eq_tol (c->cells[6].detectable, 3.2357 * sqrt (2 * (1 - 2.0 / 299) / 298 / 299) / (60.0 / 299), 2e-4);
+  ck_assert_double_eq_tol (c->cells[6].detectable, 3.2357 * sqrt (2 * (1 - 2.0 / 299) / 298 / 299) / (60.0 / 299),
+                           2e-4);
   ck_assert (g_str_has_suffix (pause, " better") && g_str_has_suffix (worse, " worse"));
   ck_assert_ptr_nonnull (strstr (pause, "0.3344"));
   ck_assert_ptr_nonnull (strstr (pause, " 1/1 "));
@@ -154,7 +155,8 @@ START_TEST (csv_has_every_number)
   ck_assert (g_str_has_prefix (lines[3], "\"a_b%c&d#e$f{g}h~i^j\\k|l<m>n[x=*]\"\"q\"\"\",hit_10,1,"));
   ck_assert (g_str_has_suffix (lines[3], ",better"));
   ck_assert (g_str_has_suffix (lines[7], ",not significant"));
-  ck_assert_ptr_nonnull (strstr (lines[8], "coverage_10,1,0.5,,,,0,,,,1200,0,0,0,0,,2,3,4096,0,0,0,5,1,\"base\",1,0,0,"));
+  ck_assert_ptr_nonnull (
+      strstr (lines[8], "coverage_10,1,0.5,,,,0,,,,1200,0,0,0,0,,2,3,4096,0,0,0,5,1,\"base\",1,0,0,"));
   pr_check_rmdir (dir);
 }
 END_TEST
@@ -219,8 +221,9 @@ check_latex (const char *latex, const char *odd_name)
 
 START_TEST (latex_is_escaped)
 {
-  const char *name = "a\\_b\\%c\\&d\\#e\\$f\\{g\\}h\\textasciitilde{}i\\textasciicircum{}j\\textbackslash{}k\\textbar{}l"
-                     "\\textless{}m\\textgreater{}n{[}x={*}{]}''q''";
+  const char *name =
+      "a\\_b\\%c\\&d\\#e\\$f\\{g\\}h\\textasciitilde{}i\\textasciicircum{}j\\textbackslash{}k\\textbar{}l"
+      "\\textless{}m\\textgreater{}n{[}x={*}{]}''q''";
   g_autofree char *dir = pr_check_tmpdir (), *path = make_experiment (dir, ODD);
   g_autoptr (PrComparison) c = compare (path, NULL), odd = compare (path, ODD);
   g_autofree char *latex = pr_comparison_latex (c), *costs = pr_comparison_costs_latex (c), *kept = NULL;

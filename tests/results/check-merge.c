@@ -30,7 +30,8 @@ START_TEST (the_same_runs_give_the_same_bytes)
 {
   g_autofree char *dir = pr_check_tmpdir (), *one = g_build_filename (dir, "1.h5", NULL),
                   *two = g_build_filename (dir, "2.h5", NULL);
-  g_autofree char *a = made_run_write (dir, "base", 1, some_hits, 4), *b = made_run_write (dir, "pause", 1, some_hits, 3);
+  g_autofree char *a = made_run_write (dir, "base", 1, some_hits, 4),
+                  *b = made_run_write (dir, "pause", 1, some_hits, 3);
   g_autofree char *first = NULL, *second = NULL;
   g_autoptr (GError) error = NULL;
   gsize n, m;
@@ -169,7 +170,8 @@ END_TEST
 START_TEST (a_full_disk_leaves_the_old_results)
 {
   g_autofree char *dir = pr_check_tmpdir (), *out = g_build_filename (dir, "results.h5", NULL);
-  g_autofree char *a = made_run_write (dir, "base", 1, some_hits, 4), *b = made_run_write (dir, "pause", 1, some_hits, 3);
+  g_autofree char *a = made_run_write (dir, "base", 1, some_hits, 4),
+                  *b = made_run_write (dir, "pause", 1, some_hits, 3);
   g_autofree char *before = NULL;
   g_autoptr (GError) error = NULL;
   struct rlimit limit, old;

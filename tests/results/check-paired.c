@@ -113,7 +113,7 @@ START_TEST (differences_are_those_of_numpy)
 
       ck_assert_uint_eq (c->n_compared[0], 5);
       json_object_foreach (json_object_get (experiment, "expected"), arm, expected)
-        check_golden_arm (cell_of (c, arm), arm, expected, golden_get (golden, "draws"));
+          check_golden_arm (cell_of (c, arm), arm, expected, golden_get (golden, "draws"));
       ck_assert_int_eq (cell_of (c, "base")->verdict, PR_VERDICT_NONE);
       ck_assert (isnan (cell_of (c, "base")->p));
       ck_assert (has_note (c, reverse ? "arm 'partial' is paired with 'base' in seeds 3, 2 alone"

@@ -48,7 +48,8 @@ make_merged (const char *dir)
 
 START_TEST (sound_files_are_sound)
 {
-  g_autofree char *dir = pr_check_tmpdir (), *merged = make_merged (dir), *run = g_build_filename (dir, "base.h5", NULL);
+  g_autofree char *dir = pr_check_tmpdir (), *merged = make_merged (dir),
+                  *run = g_build_filename (dir, "base.h5", NULL);
   g_autoptr (GError) error = NULL;
   PrSchemaSummary summary;
 
@@ -181,7 +182,8 @@ curve_without_steps (PrH5 *h5)
 {
   const double values[] = { 4, 3, 2 };
 
-  ck_assert (pr_h5_write_table (h5, "/curves/lm_base/loss", (PrH5Column[]){ { "value", PR_H5_F64, values } }, 1, 3, NULL));
+  ck_assert (
+      pr_h5_write_table (h5, "/curves/lm_base/loss", (PrH5Column[]){ { "value", PR_H5_F64, values } }, 1, 3, NULL));
 }
 static void
 curve_of_floats (PrH5 *h5)
@@ -197,8 +199,8 @@ table_of_texts (PrH5 *h5)
 {
   const char *texts[] = { "a" };
 
-  ck_assert (pr_h5_write_table (h5, "/tables/lm_base/codebook", (PrH5Column[]){ { "level", PR_H5_TEXT, texts } }, 1, 1,
-                                NULL));
+  ck_assert (
+      pr_h5_write_table (h5, "/tables/lm_base/codebook", (PrH5Column[]){ { "level", PR_H5_TEXT, texts } }, 1, 1, NULL));
 }
 static void
 write_metrics (PrH5 *h5, const char *arm, guint64 seed, gboolean more)
@@ -453,7 +455,8 @@ END_TEST
 /* A copy in which nothing is broken is sound: the faults above are those that they say. */
 START_TEST (an_unbroken_copy_is_sound)
 {
-  g_autofree char *dir = pr_check_tmpdir (), *merged = make_merged (dir), *copy = g_build_filename (dir, "copy.h5", NULL);
+  g_autofree char *dir = pr_check_tmpdir (), *merged = make_merged (dir),
+                  *copy = g_build_filename (dir, "copy.h5", NULL);
   g_autofree char *run = g_build_filename (dir, "base.h5", NULL);
   const char *const paths[] = { merged, run };
   g_autoptr (GError) error = NULL;

@@ -19,7 +19,8 @@ put (const char *path, const char *bytes, gsize length)
 static char *
 make_merged (const char *dir)
 {
-  g_autofree char *a = made_run_write (dir, "base", 1, some_hits, 4), *b = made_run_write (dir, "pause", 1, some_hits, 4);
+  g_autofree char *a = made_run_write (dir, "base", 1, some_hits, 4),
+                  *b = made_run_write (dir, "pause", 1, some_hits, 4);
   char *out = g_build_filename (dir, "results.h5", NULL);
   GError *error = NULL;
 
@@ -30,7 +31,8 @@ make_merged (const char *dir)
 
 START_TEST (a_glance_tells_kind_key_and_length)
 {
-  g_autofree char *dir = pr_check_tmpdir (), *merged = make_merged (dir), *run = g_build_filename (dir, "base-1.h5", NULL);
+  g_autofree char *dir = pr_check_tmpdir (), *merged = make_merged (dir),
+                  *run = g_build_filename (dir, "base-1.h5", NULL);
   g_autoptr (GError) error = NULL;
   PrSealInfo info;
   struct stat st;
@@ -50,7 +52,8 @@ END_TEST
 
 START_TEST (a_glance_finds_the_run_that_is_meant)
 {
-  g_autofree char *dir = pr_check_tmpdir (), *merged = make_merged (dir), *run = g_build_filename (dir, "base-1.h5", NULL);
+  g_autofree char *dir = pr_check_tmpdir (), *merged = make_merged (dir),
+                  *run = g_build_filename (dir, "base-1.h5", NULL);
   g_autoptr (GError) error = NULL;
 
   ck_assert (pr_results_peek_run (run, "0123456789abcdef", &error));

@@ -3,6 +3,7 @@
 
 #include "stats-golden.h"
 
+#include "compute/cpu.h"
 #include "results/stats.h"
 
 #include <pauserec/threads.h>
@@ -142,10 +143,13 @@ END_TEST
 
 enum
 {
-  MANY = 19,     /* more than a vector holds, and not a multiple */
-  UNITS = 1237,  /* more than a block of weights, and not a multiple */
+  MANY = 19,    /* more than a vector holds, and not a multiple */
+  UNITS = 1237, /* more than a block of weights, and not a multiple */
   SOME_DRAWS = 333
 };
+
+/* Of values around 1 whose sums of 512 are single precision. */
+#define SINGLE 1e-6
 
 static double many_values[MANY][UNITS];
 static const double *many[MANY];
@@ -199,7 +203,60 @@ START_TEST (draws_are_those_of_philox)
           pr_rng_draw4 (rng, d, i / 4, words);
           sum += many_values[5][(guint64)words[i % 4] * UNITS >> 32];
         }
-      ck_assert_double_eq_tol (means[5 * SOME_DRAWS + d], sum / UNITS, 1e-12);
+      ck_assert_double_eq_tol (means[5 * SOME_DRAWS + d], sum / UNITS, SINGLE);
+    }
+}
+END_TEST
+
+START_TEST (flips_are_those_of_philox)
+{
+  PrRng rng = pr_rng_new (1, "y");
+  double p[MANY];
+
+  make_many ();
+  pr_stats_sign_flip (many, UNITS, MANY, SOME_DRAWS, rng, p);
+  for (gsize j = 0; j < MANY; j += 6)
+    {
+      double observed = 0;
+      int extreme = 0;
+
+      for (gsize i = 0; i < UNITS; i++)
+        observed += many_values[j][i];
+      for (gsize d = 0; d < SOME_DRAWS; d++)
+        {
+          double sum = 0;
+
+          for (gsize i = 0; i < UNITS; i++)
+            {
+              guint32 words[4];
+
+              pr_rng_draw4 (rng, d, i / 128, words);
+              sum += words[i / 32 % 4] >> i % 32 & 1 ? -many_values[j][i] : many_values[j][i];
+            }
+          extreme += fabs (sum) >= fabs (observed);
+        }
+      ck_assert_double_eq (p[j], (1.0 + extreme) / (1.0 + SOME_DRAWS));
+    }
+}
+END_TEST
+
+START_TEST (every_kernel_draws_the_same)
+{
+  static double first[MANY * SOME_DRAWS], means[MANY * SOME_DRAWS];
+  double p[2][MANY];
+
+  make_many ();
+  for (gsize k = 0; pr_cpu_all[k] != NULL; k++)
+    {
+      if (!pr_cpu_all[k]->supported ())
+        continue;
+      pr_cpu_set_kernels (pr_cpu_all[k]);
+      pr_stats_bootstrap (many, UNITS, MANY, SOME_DRAWS, pr_rng_new (1, "x"), k == 0 ? first : means);
+      pr_stats_sign_flip (many, UNITS, MANY, SOME_DRAWS, pr_rng_new (1, "y"), p[k > 0]);
+      for (gsize i = 0; k > 0 && i < MANY * SOME_DRAWS; i++)
+        ck_assert_double_eq_tol (means[i], first[i], SINGLE);
+      if (k > 0)
+        ck_assert_mem_eq (p[0], p[1], sizeof p[0]);
     }
 }
 END_TEST
@@ -426,6 +483,8 @@ main (void)
   tcase_add_test (exact, shares_have_the_intervals_of_the_binomial_distribution);
   tcase_add_test (many_, series_are_resampled_as_if_alone);
   tcase_add_test (many_, draws_are_those_of_philox);
+  tcase_add_test (many_, flips_are_those_of_philox);
+  tcase_add_test (many_, every_kernel_draws_the_same);
   tcase_add_test (many_, threads_change_no_draw);
   tcase_add_test (calibration, intervals_cover_the_truth_as_often_as_they_say);
   tcase_add_test (calibration, pairing_takes_common_noise_out);

@@ -77,8 +77,25 @@ try:
 except ImportError:
     print("SKIP: check_analysis: PyTables is not installed")
 else:
-    with tables.open_file(merged) as file:
+    with tables.open_file(merged) as file, h5py.File(merged, "r") as same:
         assert file.root.metrics.nrows == 9 and file.root.metrics.read_where("value == 0.5")["metric"][0] == b"coverage_10"
+        # Every leaf of the file, values and all.
+        leaves = [node._v_pathname for node in file.walk_nodes("/", "Leaf")]
+        found = []
+        same.visititems(lambda name, item: found.append("/" + name) if isinstance(item, h5py.Dataset) else None)
+        assert sorted(leaves) == sorted(found) and len(leaves) > 10
+        for path in leaves:
+            ours, theirs = same[path][()], file.get_node(path).read()
+            if isinstance(ours, np.ndarray) and ours.dtype.names:
+                assert ours.dtype.names == theirs.dtype.names and all(
+                    np.array_equal(ours[name], theirs[name], equal_nan=ours[name].dtype.kind == "f") for name in ours.dtype.names
+                ), path
+            elif isinstance(ours, np.ndarray):
+                assert np.array_equal(ours, theirs, equal_nan=True), path
+        assert file.root.runs_detail.r0.curves.lm_base._v_attrs.stage in (b"lm-base", "lm-base")
+# The recipe of HACKING.md.
+frame = pd.DataFrame.from_records(h5py.File(merged)["metrics"][:])
+assert list(frame) == ["arm", "seed", "stage", "metric", "value"] and len(frame) == 9
 with open(run, "r+b") as file:
     file.seek(2000)
     byte = file.read(1)

@@ -91,7 +91,7 @@ sweep_write_tables (const SweepFile *sweep, PrH5 *h5, gsize n_metrics, const dou
   g_auto (GStrv) arms = sweep_arms (sweep, 1), row_arms = sweep_arms (sweep, n_metrics);
   g_autofree guint64 *seeds = sweep_seeds (sweep, 1), *row_seeds = sweep_seeds (sweep, n_metrics);
   g_autofree guint64 *users = g_new (guint64, n_runs);
-  g_autofree const char **names = g_new (const char *, n_runs * n_metrics);
+  g_autofree const char **names = g_new (const char *, n_runs *n_metrics);
 
   for (gsize r = 0; r < n_runs; r++)
     users[r] = sweep->n_users;

@@ -53,6 +53,23 @@ START_TEST (what_was_given_up_is_gone_but_scratch_stays)
 }
 END_TEST
 
+/* Killed after the entry was made visible, before its scratch was removed. */
+START_TEST (scratch_that_nobody_needs_goes)
+{
+  g_autoptr (PrStore) store = NULL;
+  g_autoptr (PrEntry) entry = NULL;
+  g_autoptr (GError) error = NULL;
+  g_autofree char *left = g_build_filename (root, "scratch", KEY_A, NULL);
+
+  make_entry ();
+  put (left, "checkpoint", "whole");
+  store = must_open ();
+  ck_assert_ptr_null (pr_store_acquire (store, KEY_A, &watch, &entry, &error));
+  ck_assert_ptr_nonnull (entry);
+  ck_assert (!exists ("scratch", KEY_A));
+}
+END_TEST
+
 /* One way to damage an entry: a new content for a file, or NULL to remove it. */
 static const struct
 {
@@ -249,6 +266,22 @@ START_TEST (leftovers_of_the_dead_are_removed_and_those_of_the_living_stay)
 }
 END_TEST
 
+START_TEST (what_a_maker_left_that_died_at_its_end_goes)
+{
+  g_autoptr (PrStore) store = NULL;
+  g_autoptr (PrEntry) entry = NULL;
+  g_autoptr (GError) error = NULL;
+
+  make_entry ();
+  put (root, "scratch/" KEY_A "/checkpoint", "half");
+  store = must_open ();
+  ck_assert_ptr_null (pr_store_acquire (store, KEY_A, &watch, &entry, &error));
+  ck_assert_no_error (error);
+  ck_assert_ptr_nonnull (entry);
+  ck_assert (!exists ("scratch", KEY_A));
+}
+END_TEST
+
 START_TEST (a_plan_sees_what_is_there)
 {
   g_autoptr (PrStore) store = NULL;
@@ -280,6 +313,7 @@ main (void)
   tcase_set_timeout (tc, 60);
   tcase_add_test (tc, what_was_committed_is_found);
   tcase_add_test (tc, what_was_given_up_is_gone_but_scratch_stays);
+  tcase_add_test (tc, scratch_that_nobody_needs_goes);
   tcase_add_loop_test (tc, a_damaged_entry_is_made_again, 0, G_N_ELEMENTS (damages));
   tcase_add_test (tc, a_plan_sees_wrong_sizes_without_reading_all);
   tcase_add_test (tc, changed_sizes_in_the_list_are_seen);
@@ -287,6 +321,7 @@ main (void)
   tcase_add_test (tc, only_one_of_many_processes_makes_an_entry);
   tcase_add_test (tc, waiting_can_be_cancelled);
   tcase_add_test (tc, leftovers_of_the_dead_are_removed_and_those_of_the_living_stay);
+  tcase_add_test (tc, what_a_maker_left_that_died_at_its_end_goes);
   tcase_add_test (tc, a_plan_sees_what_is_there);
   suite_add_tcase (suite, tc);
   return pr_check_main (suite);

@@ -77,7 +77,7 @@ static const PrStage seed_stage = {
 
 typedef struct
 {
-  int64_t steps, kill_at, signal_at, signals, hold_at, meet, memory, crash;
+  int64_t steps, kill_at, signal_at, signals, hold_at, meet, memory, crash, lame;
   bool fail;
 } WalkParams;
 
@@ -95,6 +95,7 @@ static const PrParamSpec walk_params[] = {
   PR_PARAM_INT_NOT_IN_KEY_AT (WalkParams, "memory", memory, 0, 1000000, 0, "MiB that plan() says it needs."),
   PR_PARAM_INT_NOT_IN_KEY_AT (WalkParams, "crash", crash, -1, 64, 0,
                               "Signal to die of at the start; -1: exit with status 7."),
+  PR_PARAM_INT_NOT_IN_KEY_AT (WalkParams, "lame", lame, 0, 1, 0, "1: fail until the file $PR_TEST_MENDED exists."),
   PR_PARAM_BOOL (WalkParams, fail, false, "Fail."),
 };
 
@@ -180,22 +181,34 @@ wait_for_others (const WalkParams *p, PrRun *run, guint64 step, GError **error)
   return TRUE;
 }
 
-/* Tell that we are here, and stay until the test lets us go. */
+/* Tell that we are here, and stay until the test lets us go; with $PR_TEST_DEAF without an ear for Ctrl-C. */
 static gboolean
 hold (const WalkParams *p, PrRun *run, guint64 step, GError **error)
 {
   const char *path = g_getenv ("PR_TEST_HOLD");
+  gboolean deaf = g_getenv ("PR_TEST_DEAF") != NULL;
 
   if (p->hold_at < 0 || step != (guint64)p->hold_at || path == NULL)
     return TRUE;
-  tally ("hold", step);
+  tally ("hold", (guint64)getpid ());
   while (g_file_test (path, G_FILE_TEST_EXISTS))
     {
-      if (!pr_run_step (run, step, (guint64)p->steps, error))
-        return FALSE;
+      if (!deaf && !pr_run_step (run, step, (guint64)p->steps, error))
+        {
+          tally ("told", step);
+          return FALSE;
+        }
       g_usleep (1000);
     }
   return TRUE;
+}
+
+static gboolean
+stumbles (const WalkParams *p)
+{
+  const char *mended = g_getenv ("PR_TEST_MENDED");
+
+  return p->fail || (p->lame != 0 && (mended == NULL || !g_file_test (mended, G_FILE_TEST_EXISTS)));
 }
 
 static gboolean
@@ -228,7 +241,7 @@ walk_run (const void *params, PrRun *run, GError **error)
     raise ((int)p->crash);
   if (p->crash < 0)
     exit (7);
-  if (p->fail)
+  if (stumbles (p))
     {
       g_set_error (error, PR_ERROR, PR_ERROR_NUMERIC, "stumbled as it was told");
       return FALSE;
