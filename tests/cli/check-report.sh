@@ -91,14 +91,16 @@ cp "$PR_SOURCE_DIR"/analysis/*.py "$tmp/own"
 cat > "$tmp/own/mine.ipynb" <<'END'
 {"cells": [{"cell_type": "markdown", "metadata": {}, "source": ["# Mine"]},
            {"cell_type": "code", "execution_count": null, "metadata": {}, "outputs": [],
-            "source": ["import pauserec_results\n", "print(len(pauserec_results.open_named().runs), 'runs <here>')"]}],
+            "source": ["import pauserec_results\n", "print(len(pauserec_results.open_named().runs), 'runs <here>')\n",
+                       "import matplotlib.pyplot as plt\n", "plt.plot([1, 2]);"]}],
  "metadata": {}, "nbformat": 4, "nbformat_minor": 4}
 END
 # A Python without packages that stands first in PATH does no harm if the system's has them.
 PATH=$tmp:$PATH expect 0 env PAUSEREC_ANALYSIS="$tmp/own" MPLBACKEND=agg "$program" report "$tmp/results"
 grep -q '4 runs &lt;here&gt;' "$tmp/results/results.html" || fail "the own notebook is not in the page"
+grep -q 'src="data:image/png' "$tmp/results/results.html" || fail "its plot is not in the page"
 cp "$tmp/results/results.html" "$tmp/before.html"
-sed -i 's/print(.*"/raise ValueError(\\"no good\\")"/' "$tmp/own/mine.ipynb"
+sed -i 's/print(.*\\n"/raise ValueError(\\"no good\\")\\n"/' "$tmp/own/mine.ipynb"
 expect 3 env PAUSEREC_ANALYSIS="$tmp/own" "$program" report "$tmp/results"
 err_has "notebook mine.ipynb, cell 2: ValueError: no good"
 cmp -s "$tmp/before.html" "$tmp/results/results.html" || fail "the page of before was touched"

@@ -435,6 +435,21 @@ START_TEST (the_stage_reports_its_codebooks)
 }
 END_TEST
 
+START_TEST (codes_that_nobody_has_are_counted)
+{
+  g_autofree char *dir = pr_check_tmpdir ();
+  g_auto (StageCheck) check = { .dir = dir };
+  const GArray *used;
+
+  write_embeddings (dir, 0);
+  run_stage (&check, (const char *const[]){ "method=random", "sizes=2048,4", "collisions=keep", NULL });
+  used = column (&check, "codebook", "used");
+  ck_assert_double_lt (VALUE (used, 0), 2048);
+  check_usage (&check, (const double[]){ 2048, 4 }, used);
+  pr_check_rmdir (dir);
+}
+END_TEST
+
 START_TEST (without_normalisation_lengths_count)
 {
   g_autofree char *dir = pr_check_tmpdir ();
@@ -579,6 +594,7 @@ main (void)
   tcase_add_test (collisions, reassign_never_takes_the_code_of_a_unique_item);
   tcase_add_test (collisions, reassign_leaves_what_does_not_fit);
   tcase_add_test (stage, the_stage_reports_its_codebooks);
+  tcase_add_test (stage, codes_that_nobody_has_are_counted);
   tcase_add_test (stage, without_normalisation_lengths_count);
   tcase_add_test (stage, the_other_policies);
   tcase_add_test (stage, random_codes_are_uniform);
