@@ -1,4 +1,5 @@
-/* digests RUN.h5... - what each of these results says, as a line of its name and digest; status 1 if one is not sound. */
+/* digests RUN.h5... - what each of these results says, as a line of its name and digest; status 1 if one is not sound.
+ */
 #include "config.h"
 
 #include "results/results.h"

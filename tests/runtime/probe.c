@@ -250,8 +250,7 @@ walk_run (const void *params, PrRun *run, GError **error)
     {
       misbehave (p, at.done);
       if (!hold (p, run, at.done, error) || !interrupt (p, run, at.done, error)
-          || !wait_for_others (p, run, at.done, error)
-          || !pr_run_step (run, at.done, (guint64)p->steps, error))
+          || !wait_for_others (p, run, at.done, error) || !pr_run_step (run, at.done, (guint64)p->steps, error))
         return FALSE;
       at.state = at.state * 31 + pr_rng_u64 (rng, at.done, 0);
       at.done++;
