@@ -182,11 +182,12 @@ select_tasks (const PrSweepPlan *plan, const gboolean *chosen)
 
 /* Merging ---------------------------------------------------------------------------------------------------------- */
 
-gboolean
-pr_sweep_merge (const PrSweepPlan *plan, const char *out_dir, const PrWatch *watch, guint *ret_n, GError **error)
+/* The results that are there.  WHOLE: read them all, leave out what is damaged and tell it; otherwise a look at their
+ * seals is enough. */
+static GPtrArray *
+find_results (const PrSweepPlan *plan, const char *out_dir, gboolean whole, const PrWatch *watch)
 {
-  g_autoptr (GPtrArray) paths = g_ptr_array_new_with_free_func (g_free);
-  g_autofree char *results = pr_sweep_results_path (out_dir);
+  GPtrArray *paths = g_ptr_array_new_with_free_func (g_free);
 
   for (guint i = 0; i < plan->runs->len; i++)
     {
@@ -194,15 +195,37 @@ pr_sweep_merge (const PrSweepPlan *plan, const char *out_dir, const PrWatch *wat
       g_autofree char *path = pr_sweep_run_path (out_dir, run);
       g_autoptr (GError) fault = NULL;
 
-      if (pr_results_verify_run (path, run->key, NULL, &fault))
+      if (whole ? pr_results_verify_run (path, run->key, NULL, &fault) : pr_results_peek_run (path, run->key, &fault))
         g_ptr_array_add (paths, g_steal_pointer (&path));
-      else if (fault != NULL)
+      else if (fault != NULL && whole)
         pr_watch_note (watch, "left out: %s", fault->message);
     }
-  *ret_n = paths->len;
-  return paths->len == 0
-         || pr_results_merge ((const char *const *)paths->pdata, paths->len, plan->experiment, plan->metric,
-                              plan->baseline, results, error);
+  return paths;
+}
+
+gboolean
+pr_sweep_merge (const PrSweepPlan *plan, const char *out_dir, const PrWatch *watch, guint *ret_n, GError **error)
+{
+  g_autofree char *results = pr_sweep_results_path (out_dir);
+
+  /* Merging reads every file whole and finds damage by itself: only then it is worth while to find out which. */
+  for (int whole = FALSE;; whole++)
+    {
+      g_autoptr (GPtrArray) paths = find_results (plan, out_dir, whole, watch);
+      g_autoptr (GError) fault = NULL;
+
+      *ret_n = paths->len;
+      if ((paths->len == 0 && whole)
+          || (paths->len > 0
+              && pr_results_merge ((const char *const *)paths->pdata, paths->len, plan->experiment, plan->metric,
+                                   plan->baseline, results, &fault)))
+        return TRUE;
+      if (fault != NULL && (whole || !g_error_matches (fault, PR_ERROR, PR_ERROR_DATA)))
+        {
+          g_propagate_error (error, g_steal_pointer (&fault));
+          return FALSE;
+        }
+    }
 }
 
 /* All of it -------------------------------------------------------------------------------------------------------- */
