@@ -4,7 +4,7 @@
 # PR_TEST_KILLS=N: how many; PR_TEST_SEED=N: the same moments again, as parts of the time that an undisturbed sweep takes.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/disturbed.sh"
-kills=${PR_TEST_KILLS:-10}
+kills=${PR_TEST_KILLS:-30}
 seed=${PR_TEST_SEED:-$((RANDOM * 32768 + RANDOM))}
 echo "PR_TEST_SEED=$seed"
 RANDOM=$seed
