@@ -1,9 +1,8 @@
 /* A sweep that is killed, disturbed or damaged anywhere ends in the same results as one that was left alone. */
 #include "config.h"
 
-#include "pr-check.h"
+#include "probe-sweep.h"
 
-#include "engines/sweep-run.h"
 #include "results/h5.h"
 #include "results/results.h"
 #include "runtime/folder.h"
@@ -20,7 +19,6 @@
   "[arm short]\npipeline = seed; walk\n"                                                                               \
   "[arm long]\npipeline = seed; walk\nwalk.steps = 20\n"
 
-static char *dir, *tally;
 static const char *manifest_text;
 static PrSweepMode mode;
 static guint jobs;
@@ -51,9 +49,7 @@ static const PrWatch watch = { .cancel = &cancel, .event = on_event };
 static void
 setup (void)
 {
-  dir = pr_check_tmpdir ();
-  tally = g_build_filename (dir, "tally", NULL);
-  g_setenv ("PR_TEST_TALLY", tally, TRUE);
+  probe_setup ();
   seen = g_string_new ("");
   manifest_text = MANIFEST;
   mode = PR_SWEEP_RUN;
@@ -66,40 +62,17 @@ setup (void)
 static void
 teardown (void)
 {
-  pr_check_rmdir (dir);
+  probe_teardown ();
   g_string_free (seen, TRUE);
-  g_free (tally);
-  g_free (dir);
 }
 
-/* Run MANIFEST with these settings into DIR/<place>-store and DIR/<place>-out. */
 static gboolean
 run (const char *place, const char *const *set, PrSweepSummary *ret_summary, GError **error)
 {
-  g_autofree char *plugin = g_build_filename (g_getenv ("PR_BUILD_DIR"), "tests", "runtime", ".libs", "probe.so", NULL);
-  g_autofree char *manifest = g_build_filename (dir, "m.manifest", NULL);
-  g_autofree char *store = g_strdup_printf ("%s/%s-store", dir, place),
-                  *out = g_strdup_printf ("%s/%s-out", dir, place);
-  g_autoptr (PrRegistry) registry = pr_registry_new ();
-  g_autoptr (PrExperiment) experiment = NULL;
-  const PrExperimentOptions options = { .set = set };
-  g_autoptr (GError) fault = NULL;
+  g_autoptr (PrExperiment) experiment = probe_load (manifest_text, set);
+  const PrSweepCall call = { .mode = mode, .jobs = jobs, .watch = &watch };
 
-  pr_registry_load (registry, plugin, &fault);
-  ck_assert_no_error (fault);
-  ck_assert (g_file_set_contents (manifest, manifest_text, -1, NULL));
-  experiment = pr_experiment_load (manifest, registry, &options, &fault);
-  ck_assert_no_error (fault);
-  return pr_sweep_run (&(PrSweepCall){ .experiment = experiment,
-                                       .set = set,
-                                       .store_dir = store,
-                                       .out_dir = out,
-                                       .mode = mode,
-                                       .engine = &pr_engine_local,
-                                       .jobs = jobs,
-                                       .threads = 1,
-                                       .watch = &watch },
-                       ret_summary, error);
+  return probe_sweep (experiment, set, place, call, ret_summary, error);
 }
 
 static void
