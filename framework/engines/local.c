@@ -96,13 +96,30 @@ has_room (const Pool *pool, guint task)
          && (pool->call->memory == 0 || pool->memory + memory_of (pool, task) <= pool->call->memory);
 }
 
-/* A task whose stage failed before is over before it begins. */
+/* Is all that TASK, no whole run, leaves in the store there already? */
+static gboolean
+is_in_store (const Pool *pool, const PrTask *task)
+{
+  const PrPlannedRun *run = pool->plan->runs->pdata[task->run];
+
+  for (guint i = 0; i < task->n_nodes; i++)
+    {
+      const PrPlannedNode *node = pool->plan->nodes->pdata[run->nodes[i]];
+      g_autoptr (PrEntry) entry = pr_store_look (pool->call->sweep->store, node->key, FALSE, NULL);
+
+      if (entry == NULL)
+        return FALSE;
+    }
+  return TRUE;
+}
+
+/* A task whose stage failed before is over before it begins; so is one that would only look. */
 static gboolean
 pass_over (Pool *pool, guint task)
 {
   const PrTask *found = task_at (pool, task);
 
-  if (!pr_told_needs_failed (pool->told, found))
+  if (!pr_told_needs_failed (pool->told, found) && (found->whole || !is_in_store (pool, found)))
     return FALSE;
   pool->states[task] = ENDED;
   return TRUE;
