@@ -63,7 +63,7 @@ gone () { local list; list=$(queued) && ! grep -q "^$1 " <<< "$list"; }
 running () { queued | grep -qx "$1 RUNNING"; }
 nothing_queued () { local list; list=$(queued) && test -z "$list"; }
 # only_held N: four runs go on and the merge waits; N times somebody came to where these are held.
-only_held () { test "$(queued | cut -d' ' -f2 | sort | uniq -c | xargs)" = "1 PENDING 4 RUNNING" && test "$(grep -c '^hold:9$' tally)" -eq "$1"; }
+only_held () { test "$(queued | cut -d' ' -f2 | sort | uniq -c | xargs)" = "1 PENDING 4 RUNNING" && test "$(grep -c '^hold:' tally)" -eq "$1"; }
 # job_of "held s1": the element that does this run, by its log.
 job_of () { basename "$(grep -lF "$1]" "$out"/slurm/*_*.log | tail -n 1)" .log; }
 # process_of ELEMENT: its script, which has become our program.
