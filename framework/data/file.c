@@ -10,6 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define RANDOM "XXXXXX"
+
 #define READ_BACK_BYTES (1 << 20)
 
 gboolean
@@ -116,12 +118,30 @@ write_temporary (int fd, const char *path, const PrFilePart *parts, gsize n_part
   return ok ? TRUE : pr_error_set_errno (error, saved, "cannot write", path);
 }
 
+void
+pr_file_remove_left (const char *path)
+{
+  g_autofree char *dir = g_path_get_dirname (path), *base = g_path_get_basename (path);
+  g_autofree char *prefix = g_strdup_printf (".%s.", base);
+  GDir *names = g_dir_open (dir, 0, NULL);
+  const char *name;
+
+  while (names != NULL && (name = g_dir_read_name (names)) != NULL)
+    if (g_str_has_prefix (name, prefix) && strlen (name) == strlen (prefix) + strlen (RANDOM))
+      {
+        g_autofree char *left = g_build_filename (dir, name, NULL);
+
+        g_unlink (left);
+      }
+  g_clear_pointer (&names, g_dir_close);
+}
+
 gboolean
 pr_file_write_parts (const char *path, const PrFilePart *parts, gsize n_parts, GError **error)
 {
   g_autofree char *dir = g_path_get_dirname (path);
   g_autofree char *base = g_path_get_basename (path);
-  g_autofree char *hidden = g_strdup_printf (".%s.XXXXXX", base);
+  g_autofree char *hidden = g_strdup_printf (".%s." RANDOM, base);
   g_autofree char *temporary = g_build_filename (dir, hidden, NULL);
   int fd = g_mkstemp_full (temporary, O_WRONLY | O_CLOEXEC, 0666);
 

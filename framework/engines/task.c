@@ -2,6 +2,7 @@
 
 #include "engines/task.h"
 
+#include "data/file.h"
 #include "engines/failure.h"
 #include "results/results.h"
 #include "runtime/lock.h"
@@ -188,6 +189,9 @@ pr_task_run (const PrSweep *sweep, guint task, gboolean wait, const PrWatch *wat
     }
   else
     {
+      /* Begun before and not done: it may have been killed while it wrote. */
+      if (g_file_test (log, G_FILE_TEST_EXISTS))
+        pr_file_remove_left (path);
       call.file = pr_progress_file_open (log, &raised);
       result = call.file != NULL ? do_task (&call, path, error) : failed (&call, raised, error);
     }

@@ -2,6 +2,8 @@
 
 #include "pr-check.h"
 
+#include "data/file.h"
+
 #include <gio/gio.h>
 #include <pauserec/io.h>
 #include <signal.h>
@@ -332,6 +334,19 @@ START_TEST (a_write_replaces_whole_or_not_at_all)
 }
 END_TEST
 
+START_TEST (what_a_killed_write_left_can_be_removed)
+{
+  g_autofree char *path = put ("f", "whole", 5), *left = put (".f.a1B2c3", "ha", 2), *other = put (".g.a1B2c3", "x", 1);
+  g_autofree char *longer = put (".f.a1B2c3d", "x", 1);
+
+  pr_file_remove_left (path);
+  ck_assert (!g_file_test (left, G_FILE_TEST_EXISTS));
+  ck_assert (g_file_test (path, G_FILE_TEST_EXISTS));
+  ck_assert (g_file_test (other, G_FILE_TEST_EXISTS));
+  ck_assert (g_file_test (longer, G_FILE_TEST_EXISTS));
+}
+END_TEST
+
 START_TEST (a_write_into_nowhere_fails)
 {
   g_autofree char *path = g_build_filename (dir, "none", "f", NULL);
@@ -370,6 +385,7 @@ main (void)
   tcase_add_test (tc, json_comes_back_sorted);
   tcase_add_test (tc, files_are_read_up_to_a_bound);
   tcase_add_test (tc, a_write_replaces_whole_or_not_at_all);
+  tcase_add_test (tc, what_a_killed_write_left_can_be_removed);
   tcase_add_test (tc, a_write_into_nowhere_fails);
   suite_add_tcase (suite, tc);
   return pr_check_main (suite);

@@ -1,10 +1,9 @@
 /* The pool of processes: how many at once, with how much memory, and what a crash of one means for the others. */
 #include "config.h"
 
-#include "pr-check.h"
+#include "probe-sweep.h"
 
 #include "engines/failure.h"
-#include "engines/sweep-run.h"
 
 #include <signal.h>
 
@@ -14,68 +13,14 @@
   "[stage walk]\nuses = probe-walk\n"                                                                                  \
   "[arm walk]\npipeline = seed; walk\n"
 
-static char *dir, *tally;
-static PrRegistry *registry;
-static GString *notes;
-
-static void
-on_event (const PrEvent *event, gpointer ctx)
-{
-  (void)ctx;
-  if (event->kind == PR_EVENT_NOTE)
-    g_string_append_printf (notes, "%s\n", event->text);
-}
-
-static void
-setup (void)
-{
-  g_autofree char *plugin = g_build_filename (g_getenv ("PR_BUILD_DIR"), "tests", "runtime", ".libs", "probe.so", NULL);
-  g_autoptr (GError) error = NULL;
-
-  dir = pr_check_tmpdir ();
-  tally = g_build_filename (dir, "tally", NULL);
-  g_setenv ("PR_TEST_TALLY", tally, TRUE);
-  notes = g_string_new ("");
-  registry = pr_registry_new ();
-  pr_registry_load (registry, plugin, &error);
-  ck_assert_no_error (error);
-}
-
-static void
-teardown (void)
-{
-  pr_registry_free (registry);
-  g_string_free (notes, TRUE);
-  pr_check_rmdir (dir);
-  g_free (tally);
-  g_free (dir);
-}
-
 /* A sweep of TEXT with JOBS processes and MIB of memory (0: any). */
 static gboolean
 sweep (const char *text, const char *const *set, guint jobs, guint64 mib, PrEngineReport *ret_report, GError **error)
 {
-  g_autofree char *manifest = g_build_filename (dir, "m.manifest", NULL);
-  g_autofree char *store = g_build_filename (dir, "store", NULL), *out = g_build_filename (dir, "out", NULL);
-  const PrExperimentOptions options = { .set = set };
-  g_autoptr (PrExperiment) experiment = NULL;
+  g_autoptr (PrExperiment) experiment = probe_load (text, set);
   g_auto (PrSweepSummary) summary = { 0 };
-  const PrWatch watch = { .event = on_event };
-  gboolean ok;
+  gboolean ok = probe_sweep (experiment, set, "a", (PrSweepCall){ .jobs = jobs, .memory = mib << 20 }, &summary, error);
 
-  ck_assert (g_file_set_contents (manifest, text, -1, NULL));
-  experiment = pr_experiment_load (manifest, registry, &options, NULL);
-  ck_assert_ptr_nonnull (experiment);
-  ok = pr_sweep_run (&(PrSweepCall){ .experiment = experiment,
-                                     .set = set,
-                                     .store_dir = store,
-                                     .out_dir = out,
-                                     .engine = &pr_engine_local,
-                                     .jobs = jobs,
-                                     .threads = 1,
-                                     .memory = mib << 20,
-                                     .watch = &watch },
-                     &summary, error);
   *ret_report = summary.report;
   return ok;
 }
@@ -127,7 +72,7 @@ START_TEST (not_more_than_memory_allows)
 {
   const char *const two[] = { "walk.meet=2", "walk.memory=1000", NULL }, *const one[] = { "walk.memory=3000", NULL };
   PrEngineReport report;
-  g_autofree char *out = g_build_filename (dir, "out", NULL), *store = g_build_filename (dir, "store", NULL);
+  g_autofree char *out = probe_path ("a", "out"), *store = probe_path ("a", "store");
 
   ck_assert (sweep (MANIFEST, two, 6, 2500, &report, NULL));
   ck_assert_int_eq (most_at_once (), 2);
@@ -156,7 +101,7 @@ START_TEST (a_crash_takes_one_run)
 
   for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
     {
-      g_autofree char *out = g_build_filename (dir, "out", NULL), *store = g_build_filename (dir, "store", NULL);
+      g_autofree char *out = probe_path ("a", "out"), *store = probe_path ("a", "store");
       g_autofree char *text =
           g_strconcat (MANIFEST, "[arm broken]\npipeline = seed; walk\nwalk.steps = 9\n", cases[i].crash, NULL);
       g_autoptr (GHashTable) failures = NULL;
@@ -196,27 +141,15 @@ END_TEST
 
 START_TEST (a_plan_that_changes_on_the_way_stops_what_was_not_begun)
 {
-  g_autofree char *manifest = g_build_filename (dir, "m.manifest", NULL),
-                  *input = g_build_filename (dir, "input", NULL);
-  g_autofree char *store = g_build_filename (dir, "store", NULL), *out = g_build_filename (dir, "out", NULL);
-  g_autoptr (PrExperiment) experiment = NULL;
+  g_autofree char *input = g_build_filename (dir, "input", NULL);
+  g_autoptr (PrExperiment) experiment = probe_load (MANIFEST, NULL);
   g_auto (PrSweepSummary) summary = { 0 };
-  const PrWatch watch = { .event = on_event };
   g_autoptr (GError) error = NULL;
 
-  ck_assert (g_file_set_contents (manifest, MANIFEST, -1, NULL));
-  experiment = pr_experiment_load (manifest, registry, NULL, NULL);
   /* As if a parameter named this file, which has changed since. */
   ck_assert (g_file_set_contents (input, "new", -1, NULL));
   g_hash_table_insert (experiment->files, g_strdup (input), g_strnfill (64, '0'));
-  ck_assert (!pr_sweep_run (&(PrSweepCall){ .experiment = experiment,
-                                            .store_dir = store,
-                                            .out_dir = out,
-                                            .engine = &pr_engine_local,
-                                            .jobs = 1,
-                                            .threads = 1,
-                                            .watch = &watch },
-                            &summary, &error));
+  ck_assert (!probe_sweep (experiment, NULL, "a", (PrSweepCall){ .jobs = 1 }, &summary, &error));
   ck_assert_pr_error (error, PR_ERROR_MANIFEST, "changed since the sweep was planned");
   ck_assert_uint_eq (summary.report.n_written, 0);
   ck_assert_uint_eq (summary.report.n_failed, 6);
@@ -229,7 +162,7 @@ main (void)
   Suite *suite = suite_create ("local");
   TCase *tc = tcase_create ("local");
 
-  tcase_add_checked_fixture (tc, setup, teardown);
+  tcase_add_checked_fixture (tc, probe_setup, probe_teardown);
   tcase_set_timeout (tc, 60);
   tcase_add_test (tc, as_many_at_once_as_jobs);
   tcase_add_test (tc, one_at_a_time_with_one_job);

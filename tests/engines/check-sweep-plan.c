@@ -1,10 +1,9 @@
 /* Plans: cut into tasks, kept and read back, compared, and held against what is there now. */
 #include "config.h"
 
-#include "pr-check.h"
+#include "probe-sweep.h"
 
 #include "engines/guard.h"
-#include "engines/sweep-run.h"
 
 #include <pauserec/io.h>
 
@@ -18,44 +17,30 @@
   "[arm other]\npipeline = seed; more\n"                                                                               \
   "[arm same]\npipeline = seed; more\n"
 
-static char *dir, *out;
-static PrRegistry *registry; /* experiments borrow from it */
+static char *out;
 
 static void
 setup (void)
 {
-  g_autofree char *plugin = g_build_filename (g_getenv ("PR_BUILD_DIR"), "tests", "runtime", ".libs", "probe.so", NULL);
-  g_autoptr (GError) error = NULL;
-
-  dir = pr_check_tmpdir ();
-  out = g_build_filename (dir, "out", NULL);
-  registry = pr_registry_new ();
-  pr_registry_load (registry, plugin, &error);
-  ck_assert_no_error (error);
+  probe_setup ();
+  out = probe_path ("a", "out");
 }
 
 static void
 teardown (void)
 {
-  pr_registry_free (registry);
-  pr_check_rmdir (dir);
+  probe_teardown ();
   g_free (out);
-  g_free (dir);
 }
 
 /* The plan of TEXT with these settings; *RET_EXPERIMENT, if wanted, belongs to the caller. */
 static PrSweepPlan *
 plan_of (const char *text, const char *const *set, PrStore *store, PrExperiment **ret_experiment)
 {
-  g_autofree char *manifest = g_build_filename (dir, "m.manifest", NULL);
-  const PrExperimentOptions options = { .set = set };
+  g_autoptr (PrExperiment) experiment = probe_load (text, set);
   g_autoptr (GError) error = NULL;
-  g_autoptr (PrExperiment) experiment = NULL;
   PrSweepPlan *plan;
 
-  ck_assert (g_file_set_contents (manifest, text, -1, NULL));
-  experiment = pr_experiment_load (manifest, registry, &options, &error);
-  ck_assert_no_error (error);
   plan = pr_sweep_plan_new (
       &(PrSweepPlanSource){ .experiment = experiment, .set = set, .store_dir = "store", .store = store }, &error);
   ck_assert_no_error (error);
@@ -144,31 +129,22 @@ START_TEST (what_runs_share_is_a_task_of_its_own)
 END_TEST
 
 static gboolean
-run_all (PrExperiment *experiment, const char *store, PrSweepMode mode, GError **error)
+run_all (const PrExperiment *experiment, GError **error)
 {
   g_auto (PrSweepSummary) summary = { 0 };
-  const PrWatch watch = { 0 };
 
-  return pr_sweep_run (&(PrSweepCall){ .experiment = experiment,
-                                       .store_dir = store,
-                                       .out_dir = out,
-                                       .mode = mode,
-                                       .engine = &pr_engine_local,
-                                       .jobs = 2,
-                                       .threads = 1,
-                                       .watch = &watch },
-                       &summary, error);
+  return probe_sweep (experiment, NULL, "a", (PrSweepCall){ .jobs = 2 }, &summary, error);
 }
 
 START_TEST (what_is_in_the_store_needs_no_task)
 {
   g_autoptr (PrExperiment) experiment = NULL;
   g_autoptr (PrSweepPlan) before = plan_of (MANIFEST, NULL, NULL, &experiment), after = NULL, part = NULL;
-  g_autofree char *dir_of_store = g_build_filename (dir, "store", NULL);
+  g_autofree char *dir_of_store = probe_path ("a", "store");
   g_autoptr (PrStore) store = NULL;
   g_autoptr (GError) error = NULL;
 
-  ck_assert_msg (run_all (experiment, dir_of_store, PR_SWEEP_RUN, &error), "%s", error != NULL ? error->message : "");
+  ck_assert_msg (run_all (experiment, &error), "%s", error != NULL ? error->message : "");
   store = pr_store_open_readonly (dir_of_store, &error);
   ck_assert_no_error (error);
   after = plan_of (MANIFEST, NULL, store, NULL);
@@ -339,17 +315,16 @@ START_TEST (a_frozen_plan_binds_another_does_not)
 {
   g_autoptr (PrExperiment) experiment = NULL, changed = NULL;
   g_autoptr (PrSweepPlan) plan = plan_of (MANIFEST, NULL, NULL, &experiment), other = NULL, kept = NULL;
-  g_autofree char *store = g_build_filename (dir, "store", NULL);
   g_autoptr (GError) error = NULL;
 
-  ck_assert (run_all (experiment, store, PR_SWEEP_RUN, &error));
+  ck_assert (run_all (experiment, &error));
   other = plan_of (MANIFEST "more.steps = 8\n", NULL, NULL, &changed);
-  ck_assert (run_all (changed, store, PR_SWEEP_RUN, &error));
+  ck_assert (run_all (changed, &error));
   kept = pr_sweep_plan_load (out, &error);
   kept->frozen = TRUE;
   ck_assert (pr_sweep_plan_save (kept, out, &error));
-  ck_assert (run_all (changed, store, PR_SWEEP_RUN, &error));
-  ck_assert (!run_all (experiment, store, PR_SWEEP_RUN, &error));
+  ck_assert (run_all (changed, &error));
+  ck_assert (!run_all (experiment, &error));
   ck_assert_pr_error (error, PR_ERROR_MANIFEST, "was frozen");
 }
 END_TEST
