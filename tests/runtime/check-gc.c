@@ -432,9 +432,9 @@ END_TEST
 int
 main (void)
 {
-  Suite *suite = suite_create ("gc");
-  TCase *tc = tcase_create ("gc");
   const char *store = g_getenv ("PR_TEST_COLLECT");
+  Suite *suite;
+  TCase *tc;
 
   if (store != NULL)
     {
@@ -442,6 +442,8 @@ main (void)
 
       return gc != NULL && pr_gc_remove (gc, NULL) ? 0 : 1;
     }
+  suite = suite_create ("gc");
+  tc = tcase_create ("gc");
   tcase_add_checked_fixture (tc, setup, teardown);
   tcase_set_timeout (tc, 60);
   tcase_add_test (tc, a_look_says_all_and_removes_nothing);
