@@ -10,12 +10,14 @@
 #include <pauserec/error.h>
 #include <pauserec/threads.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define STEP_MICROSECONDS (G_USEC_PER_SEC / 20) /* between two steps that are told */
+#define END "end "                              /* before the number of how it ended, on the last line */
 #define LINE_MAX_BYTES (1024 * 1024)            /* more without an end is no event of ours */
 
 struct PrChild
@@ -25,6 +27,7 @@ struct PrChild
   guint task;
   gboolean stopped;
   GString *pending; /* the beginning of a line */
+  PrChildEnd end; /* as it said; crashed as long as it said nothing, whatever its exit status: stages may call exit() */
 };
 
 /* In the child ----------------------------------------------------------------------------------------------------- */
@@ -45,21 +48,10 @@ typedef struct
 } Teller;
 
 static void
-tell (const PrEvent *event, gpointer ctx)
+tell_line (const Teller *teller, const char *line)
 {
-  Teller *teller = ctx;
-  gint64 now = g_get_monotonic_time ();
-  g_autofree char *line = NULL;
-  gsize length, done = 0;
+  gsize length = strlen (line), done = 0;
 
-  if (event->kind == PR_EVENT_STAGE_STEP)
-    {
-      if (teller->last != 0 && now - teller->last < STEP_MICROSECONDS)
-        return;
-      teller->last = now;
-    }
-  line = pr_event_line (event);
-  length = strlen (line);
   while (done < length)
     {
       ssize_t n = write (teller->fd, line + done, length - done);
@@ -68,6 +60,23 @@ tell (const PrEvent *event, gpointer ctx)
         return;
       done += n > 0 ? (gsize)n : 0;
     }
+}
+
+static void
+tell (const PrEvent *event, gpointer ctx)
+{
+  Teller *teller = ctx;
+  gint64 now = g_get_monotonic_time ();
+  g_autofree char *line = NULL;
+
+  if (event->kind == PR_EVENT_STAGE_STEP)
+    {
+      if (teller->last != 0 && now - teller->last < STEP_MICROSECONDS)
+        return;
+      teller->last = now;
+    }
+  line = pr_event_line (event);
+  tell_line (teller, line);
 }
 
 /* Ctrl-C goes to every process of the terminal; the parent hands on what it means. */
@@ -88,6 +97,7 @@ live (const PrEngineCall *call, guint task, gboolean wait, int fd)
   Teller teller = { fd, 0 };
   const PrWatch watch = { .cancel = &stop, .event = tell, .ctx = &teller };
   g_autoptr (GError) error = NULL;
+  g_autofree char *line = NULL;
   PrChildEnd end = PR_CHILD_FAILED;
 
   pr_threads_set (call->threads);
@@ -104,8 +114,10 @@ live (const PrEngineCall *call, guint task, gboolean wait, int fd)
         end = PR_CHILD_CANCELLED;
       break;
     }
+  line = g_strdup_printf (END "%d\n", end);
+  tell_line (&teller, line);
   /* Not exit(): what is registered and buffered here is the parent's. */
-  _exit (end);
+  _exit (0);
 }
 
 /* In the parent ---------------------------------------------------------------------------------------------------- */
@@ -134,7 +146,7 @@ pr_child_start (const PrEngineCall *call, guint task, gboolean wait, GError **er
       close (fds[0]);
       prctl (PR_SET_PDEATHSIG, SIGKILL);
       if (getppid () != parent)
-        _exit (PR_CHILD_CANCELLED);
+        _exit (0);
       take_signals ();
       sigprocmask (SIG_SETMASK, &before, NULL);
       live (call, task, wait, fds[1]);
@@ -153,6 +165,7 @@ pr_child_start (const PrEngineCall *call, guint task, gboolean wait, GError **er
   child->fd = fds[0];
   child->task = task;
   child->pending = g_string_new ("");
+  child->end = PR_CHILD_CRASHED;
   return child;
 }
 
@@ -179,7 +192,9 @@ hand_on (PrChild *child, PrEventFunc event, gpointer ctx)
       gsize length = (gsize)(end - child->pending->str) - begin;
       g_auto (PrReadEvent) read = { 0 };
 
-      if (pr_event_read (child->pending->str + begin, length, &read))
+      if (g_str_has_prefix (child->pending->str + begin, END))
+        child->end = (PrChildEnd)CLAMP (atoi (child->pending->str + begin + strlen (END)), 0, PR_CHILD_CRASHED);
+      else if (pr_event_read (child->pending->str + begin, length, &read))
         event (&read.event, ctx);
       begin += length + 1;
     }
@@ -240,6 +255,7 @@ crashed (int status, GError **error)
 PrChildEnd
 pr_child_join (PrChild *child, GError **error)
 {
+  PrChildEnd end = child->end;
   int status = 0;
   pid_t pid;
 
@@ -249,7 +265,7 @@ pr_child_join (PrChild *child, GError **error)
   close (child->fd);
   g_string_free (child->pending, TRUE);
   g_free (child);
-  if (pid > 0 && WIFEXITED (status) && WEXITSTATUS (status) < PR_CHILD_CRASHED)
-    return (PrChildEnd)WEXITSTATUS (status);
+  if (end != PR_CHILD_CRASHED && pid > 0 && WIFEXITED (status))
+    return end;
   return crashed (status, error);
 }

@@ -96,7 +96,10 @@ START_TEST (a_crash_takes_one_run)
     { "walk.crash = 11\n", PR_ERROR_PLUGIN, "broken, seed 1: stage 'walk': its process died of signal 11 (" },
     { "walk.crash = 6\n", PR_ERROR_PLUGIN, "its process died of signal 6 (" },
     { "walk.crash = 9\n", PR_ERROR_IO, "its process was killed (signal 9)" },
-    { "walk.crash = -1\n", PR_ERROR_PLUGIN, "its process ended by itself with status 7; a stage must return" },
+    { "walk.crash = -1\n", PR_ERROR_PLUGIN, "its process ended by itself with status 0; a stage must return" },
+    { "walk.crash = -2\n", PR_ERROR_PLUGIN, "its process ended by itself with status 1; a stage must return" },
+    { "walk.crash = -3\n", PR_ERROR_PLUGIN, "its process ended by itself with status 2; a stage must return" },
+    { "walk.crash = -8\n", PR_ERROR_PLUGIN, "its process ended by itself with status 7; a stage must return" },
   };
 
   for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)

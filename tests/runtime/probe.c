@@ -93,8 +93,8 @@ static const PrParamSpec walk_params[] = {
   PR_PARAM_INT_NOT_IN_KEY_AT (WalkParams, "meet", meet, 0, 100, 0,
                               "Do not begin before so many walks have begun, this one too."),
   PR_PARAM_INT_NOT_IN_KEY_AT (WalkParams, "memory", memory, 0, 1000000, 0, "MiB that plan() says it needs."),
-  PR_PARAM_INT_NOT_IN_KEY_AT (WalkParams, "crash", crash, -1, 64, 0,
-                              "Signal to die of at the start; -1: exit with status 7."),
+  PR_PARAM_INT_NOT_IN_KEY_AT (WalkParams, "crash", crash, -256, 64, 0,
+                              "Signal to die of at the start; -1, -2, ...: exit with status 0, 1, ..."),
   PR_PARAM_INT_NOT_IN_KEY_AT (WalkParams, "lame", lame, 0, 1, 0, "1: fail until the file $PR_TEST_MENDED exists."),
   PR_PARAM_BOOL (WalkParams, fail, false, "Fail."),
 };
@@ -238,9 +238,12 @@ walk_run (const void *params, PrRun *run, GError **error)
 
   tally ("walk", at.done);
   if (p->crash > 0)
-    raise ((int)p->crash);
+    {
+      signal ((int)p->crash, SIG_DFL); /* sanitizers have handlers */
+      raise ((int)p->crash);
+    }
   if (p->crash < 0)
-    exit (7);
+    exit (-1 - (int)p->crash);
   if (stumbles (p))
     {
       g_set_error (error, PR_ERROR, PR_ERROR_NUMERIC, "stumbled as it was told");
