@@ -169,6 +169,13 @@ END_TEST
 /* Only there under the leak sanitizer.  HDF5 loses memory when it cannot write, which is not ours to mend. */
 extern void __lsan_disable (void) __attribute__ ((weak));
 
+static void
+look_for_no_leaks (void)
+{
+  if (__lsan_disable != NULL)
+    __lsan_disable ();
+}
+
 /* Wherever the disk is full: an IO error, the old file, nothing left behind. */
 START_TEST (a_full_disk_leaves_the_old_results)
 {
@@ -180,8 +187,6 @@ START_TEST (a_full_disk_leaves_the_old_results)
   struct rlimit limit, old;
   gsize length, full;
 
-  if (__lsan_disable != NULL)
-    __lsan_disable ();
   ck_assert (pr_results_merge ((const char *const[]){ a, b }, 2, "tiny", NULL, NULL, out, &error));
   g_free (pr_file_read (out, G_MAXSSIZE, &full, NULL));
   ck_assert (pr_results_merge ((const char *const[]){ a }, 1, "tiny", NULL, NULL, out, &error));
@@ -279,6 +284,7 @@ main (void)
   tcase_add_test (tc, runs_are_open_one_after_the_other);
   tcase_add_test (tc, memory_does_not_grow_with_the_runs);
   tcase_set_timeout (tc, 60);
+  tcase_add_checked_fixture (faults, look_for_no_leaks, NULL);
   tcase_add_test (faults, a_full_disk_leaves_the_old_results);
   tcase_add_test (faults, what_killed_writers_left_is_removed);
   tcase_add_test (faults, a_large_file_is_whole_or_not_there);
