@@ -104,6 +104,20 @@ cp m.manifest f.manifest
 echo "walk.fail = true" >> f.manifest
 expect 5 "$program" run f.manifest --plugin-path "$plugins" --store s1 --out o8
 err_has "long, seed 1: stage 'walk': stumbled"; out_has "short"; out_has "2 failed"
+
+# `run` passes over what failed by itself, `retry --failed` does that alone again, and `retry` what nobody began too.
+failing () { local command=$1; shift; "$program" "$command" f.manifest --plugin-path "$plugins" --store s11 --out o11 "$@"; }
+rm -f tally
+expect 5 failing run --only arm=long --only seed=1
+expect 0 failing run --only arm=short --only seed=1
+test "$(grep -c walk tally)" -eq 2 || fail "not two walks: $(cat tally)"
+expect 5 failing run --only arm=long --only seed=1; err_has "stumbled"; err_has "found by long, seed 1"
+test "$(grep -c walk tally)" -eq 2 || fail "run tried again what had failed: $(cat tally)"
+expect 5 failing retry --failed; err_has "stumbled"; out_has "1 before, 1 failed"
+test "$(grep -c walk tally)" -eq 3 || fail "retry --failed did not do one run: $(cat tally)"
+expect 5 failing retry; out_has "1 run done now, 1 before, 2 failed"
+test "$(grep -c walk tally)" -eq 6 || fail "retry did not do three runs: $(cat tally)"
+expect 2 failing run --failed; err_has "belongs to \`pauserec retry\`"
 expect 2 run --store "$PR_SOURCE_DIR" --out o9; err_has "is no store"
 : > file
 expect 6 run --store s1 --out file; err_has "'file/runs'"
