@@ -96,8 +96,8 @@ live (const PrEngineCall *call, guint task, gboolean wait, int fd)
 {
   Teller teller = { fd, 0 };
   const PrWatch watch = { .cancel = &stop, .event = tell, .ctx = &teller };
-  g_autoptr (GError) error = NULL;
-  g_autofree char *line = NULL;
+  GError *error = NULL;
+  char line[sizeof END + 16];
   PrChildEnd end = PR_CHILD_FAILED;
 
   pr_threads_set (call->threads);
@@ -114,7 +114,8 @@ live (const PrEngineCall *call, guint task, gboolean wait, int fd)
         end = PR_CHILD_CANCELLED;
       break;
     }
-  line = g_strdup_printf (END "%d\n", end);
+  g_clear_error (&error);
+  g_snprintf (line, sizeof line, END "%d\n", end);
   tell_line (&teller, line);
   /* Not exit(): what is registered and buffered here is the parent's. */
   _exit (0);
