@@ -5,7 +5,6 @@
 #include "cli/command.h"
 #include "text/nearest.h"
 
-#include <pauserec/threads.h>
 
 #include <stdlib.h>
 #include <string.h>
@@ -93,7 +92,7 @@ bench (int argc, char **argv, GError **error)
       g_set_error (error, PR_ERROR, PR_ERROR_MANIFEST, "--chunk-tokens %d: outside 1 to %d", own.chunk_tokens, 1 << 20);
       return FALSE;
     }
-  pr_threads_set (options.threads > 0 ? (guint)options.threads : g_get_num_processors ());
+  pr_options_set_threads (&options);
   for (gsize i = 0; i < G_N_ELEMENTS (benches); i++)
     {
       if (strcmp (args[0], benches[i].name) == 0)

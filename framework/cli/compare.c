@@ -4,7 +4,6 @@
 #include "cli/command.h"
 #include "results/comparison.h"
 
-#include <pauserec/threads.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -61,7 +60,7 @@ compare (int argc, char **argv, GError **error)
       g_set_error_literal (error, PR_ERROR, PR_ERROR_MANIFEST, "--costs shows no metrics; leave --metric out");
       return FALSE;
     }
-  pr_threads_set (options.threads > 0 ? (guint)options.threads : g_get_num_processors ());
+  pr_options_set_threads (&options);
   path = pr_options_results (args[0]);
   comparison = pr_comparison_new (path, baseline, costs ? none : (const char *const *)metrics, error);
   return comparison != NULL && print_as (comparison, costs, format ? format : "text", error);

@@ -43,13 +43,9 @@ update_plan (Follow *follow, GError **error)
   if (now.st_ino == follow->file.st_ino && now.st_dev == follow->file.st_dev
       && now.st_mtim.tv_nsec == follow->file.st_mtim.tv_nsec && now.st_mtim.tv_sec == follow->file.st_mtim.tv_sec)
     return TRUE;
-  plan = pr_sweep_plan_load (follow->out_dir, error);
+  plan = pr_sweep_plan_require (follow->out_dir, error);
   if (plan == NULL)
-    {
-      if (error != NULL && *error == NULL)
-        g_set_error (error, PR_ERROR, PR_ERROR_MANIFEST, "'%s' has no plan any more", follow->out_dir);
-      return FALSE;
-    }
+    return FALSE;
   pr_sweep_plan_free (*follow->plan);
   *follow->plan = plan;
   follow->file = now;

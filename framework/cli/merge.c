@@ -13,23 +13,13 @@ merge (int argc, char **argv, GError **error)
   g_auto (PrOptions) options = { 0 };
   g_auto (GStrv) args = pr_options_parse (&pr_command_merge, argc, argv, PR_OPTIONS_OUT, &options, NULL, 1, 1, error);
   g_autofree char *out = args != NULL ? pr_sweep_folder (args[0], options.out, error) : NULL, *results = NULL;
-  g_autoptr (GError) fault = NULL;
-  g_autoptr (PrSweepPlan) plan = out != NULL ? pr_sweep_plan_load (out, &fault) : NULL;
+  g_autoptr (PrSweepPlan) plan = out != NULL ? pr_sweep_plan_require (out, error) : NULL;
   PrScreen screen;
   const PrWatch watch = { .event = pr_screen_event, .ctx = &screen };
   guint n;
 
-  if (out == NULL)
-    return FALSE;
   if (plan == NULL)
-    {
-      if (fault != NULL)
-        g_propagate_error (error, g_steal_pointer (&fault));
-      else
-        g_set_error (error, PR_ERROR, PR_ERROR_MANIFEST, "'%s' has no plan; `pauserec plan` or `pauserec run` first",
-                     out);
-      return FALSE;
-    }
+    return FALSE;
   pr_screen_init (&screen, FALSE);
   if (!pr_sweep_merge (plan, out, &watch, &n, error))
     return FALSE;

@@ -126,11 +126,11 @@ print_run (Totals *totals, const PrSweepPlan *plan, const PrPlannedRun *run)
   gsize width = strlen ("stage");
 
   for (guint i = 0; i < run->n_nodes; i++)
-    width = MAX (width, strlen (((const PrPlannedNode *)plan->nodes->pdata[run->nodes[i]])->name));
+    width = MAX (width, strlen (pr_sweep_node (plan, run, i)->name));
   printf ("%s, seed %" G_GUINT64_FORMAT "\n", run->arm, run->seed);
   printf ("  %-*s  %-10s  %-8s  %10s  %12s  %8s\n", (int)width, "stage", "key", "state", "memory", "work", "time");
   for (guint i = 0; i < run->n_nodes; i++)
-    print_node (totals, plan->nodes->pdata[run->nodes[i]], (int)width);
+    print_node (totals, pr_sweep_node (plan, run, i), (int)width);
   totals->n_runs++;
 }
 

@@ -63,24 +63,6 @@ find_folder (const Call *call, GError **error)
   return g_file_test ("plan.json", G_FILE_TEST_EXISTS) ? g_strdup (".") : only_sweep (error);
 }
 
-static PrSweepPlan *
-load_plan (const Call *call, GError **error)
-{
-  g_autoptr (GError) fault = NULL;
-  PrSweepPlan *plan = pr_sweep_plan_load (call->out, &fault);
-
-  if (plan != NULL)
-    return plan;
-  if (fault != NULL)
-    g_propagate_error (error, g_steal_pointer (&fault));
-  else
-    g_set_error (error, PR_ERROR, PR_ERROR_MANIFEST,
-                 "'%s' has no plan.json, so there is no sweep to tell of; `pauserec plan MANIFEST` or `pauserec run "
-                 "MANIFEST` makes one",
-                 call->out);
-  return NULL;
-}
-
 /* What to do next ---------------------------------------------------------------------------------------------------*/
 
 static void
@@ -170,7 +152,7 @@ print_text (const Call *call, const PrSweepPlan *plan, const PrSweepStatus *stat
 static gboolean
 show (Call *call, gboolean csv, GError **error)
 {
-  g_autoptr (PrSweepPlan) plan = load_plan (call, error);
+  g_autoptr (PrSweepPlan) plan = pr_sweep_plan_require (call->out, error);
   g_autoptr (PrSweepStatus) status = NULL;
 
   if (plan == NULL || (call->follow && !pr_follow (&plan, call->out, error)))

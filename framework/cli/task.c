@@ -89,16 +89,11 @@ task (int argc, char **argv, GError **error)
   g_auto (GStrv) args =
       pr_options_parse (&pr_command_task, argc, argv, PR_OPTIONS_THREADS, &options, extra, 1, 1, error);
   g_autofree char *out = args != NULL ? g_canonicalize_filename (args[0], NULL) : NULL;
-  g_autoptr (GError) fault = NULL;
-  g_autoptr (PrSweepPlan) plan = out != NULL ? pr_sweep_plan_load (out, &fault) : NULL;
+  g_autoptr (PrSweepPlan) plan = out != NULL ? pr_sweep_plan_require (out, error) : NULL;
 
-  if (out == NULL)
+  if (plan == NULL)
     return FALSE;
-  if (fault != NULL)
-    g_propagate_error (error, g_steal_pointer (&fault));
-  else if (plan == NULL)
-    g_set_error (error, PR_ERROR, PR_ERROR_MANIFEST, "'%s' has no plan.json", out);
-  else if (first < 0 || index < 0 || (guint64)first + (guint64)index >= plan->tasks->len)
+  if (first < 0 || index < 0 || (guint64)first + (guint64)index >= plan->tasks->len)
     g_set_error (error, PR_ERROR, PR_ERROR_MANIFEST, "there is no task %d: the plan has %u", first + index,
                  plan->tasks->len);
   else if (g_chdir (plan->cwd) != 0)

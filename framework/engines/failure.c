@@ -178,6 +178,19 @@ pr_failures_load (const char *out_dir)
   return all;
 }
 
+const PrFailure *
+pr_failures_find (GHashTable *failures, const PrSweepPlan *plan, const PrPlannedRun *run, guint n_nodes, gboolean whole)
+{
+  for (guint i = 0; i < n_nodes; i++)
+    {
+      const PrFailure *failure = g_hash_table_lookup (failures, pr_sweep_node (plan, run, i)->key);
+
+      if (failure != NULL)
+        return failure;
+    }
+  return whole ? g_hash_table_lookup (failures, run->key) : NULL;
+}
+
 gboolean
 pr_failure_remove (const char *out_dir, const char *key, GError **error)
 {

@@ -8,7 +8,7 @@
 #ifndef PR_FAILURE_H
 #define PR_FAILURE_H
 
-#include <glib.h>
+#include "engines/sweep.h"
 
 typedef struct
 {
@@ -30,6 +30,10 @@ PrFailure *pr_failure_load (const char *out_dir, const char *key);
 gboolean pr_failure_remove (const char *out_dir, const char *key, GError **error);
 /* All that there are: key -> PrFailure *; never NULL. */
 GHashTable *pr_failures_load (const char *out_dir);
+/* The one that stops RUN in its first N_NODES stages or, if it is about the WHOLE run, at its end; borrowed, NULL:
+ * none. */
+const PrFailure *pr_failures_find (GHashTable *failures, const PrSweepPlan *plan, const PrPlannedRun *run,
+                                   guint n_nodes, gboolean whole);
 /* Is it the machine's, so that trying again makes sense (PR_ERROR_IO)? */
 gboolean pr_failure_of_machine (const PrFailure *failure);
 

@@ -104,7 +104,7 @@ is_in_store (const Pool *pool, const PrTask *task)
 
   for (guint i = 0; i < task->n_nodes; i++)
     {
-      const PrPlannedNode *node = pool->plan->nodes->pdata[run->nodes[i]];
+      const PrPlannedNode *node = pr_sweep_node (pool->plan, run, i);
       g_autoptr (PrEntry) entry = pr_store_look (pool->call->sweep->store, node->key, FALSE, NULL);
 
       if (entry == NULL)

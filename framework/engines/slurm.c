@@ -40,17 +40,8 @@ task_at (const Engine *engine, guint task)
 static const PrFailure *
 find_failure (const Engine *engine, const PrTask *task)
 {
-  const PrPlannedRun *run = engine->plan->runs->pdata[task->run];
-
-  for (guint i = 0; i < task->n_nodes; i++)
-    {
-      const PrPlannedNode *node = engine->plan->nodes->pdata[run->nodes[i]];
-      const PrFailure *failure = g_hash_table_lookup (engine->failures, node->key);
-
-      if (failure != NULL)
-        return failure;
-    }
-  return task->whole ? g_hash_table_lookup (engine->failures, run->key) : NULL;
+  return pr_failures_find (engine->failures, engine->plan, engine->plan->runs->pdata[task->run], task->n_nodes,
+                           task->whole);
 }
 
 static gboolean
@@ -70,7 +61,7 @@ is_stored (const Engine *engine, const PrTask *task)
 
   for (guint i = 0; i < task->n_nodes; i++)
     {
-      const PrPlannedNode *node = engine->plan->nodes->pdata[run->nodes[i]];
+      const PrPlannedNode *node = pr_sweep_node (engine->plan, run, i);
       g_autoptr (PrEntry) entry = pr_store_look (engine->call->sweep->store, node->key, FALSE, NULL);
 
       if (entry == NULL)

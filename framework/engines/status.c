@@ -7,12 +7,8 @@
 #include "runtime/lock.h"
 #include "runtime/progress-tail.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <pauserec/error.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 /* How much of all progress files is read to learn how quick stages were: a screen that is drawn every second stays
  * cheap. */
@@ -72,12 +68,6 @@ run_at (const Look *look, guint i)
   return g_ptr_array_index (look->plan->runs, i);
 }
 
-static const PrPlannedNode *
-node_at (const Look *look, const PrPlannedRun *run, guint n)
-{
-  return g_ptr_array_index (look->plan->nodes, run->nodes[n]);
-}
-
 /* Say that run I is at the stage of KEY, if it has it; among several of that key, which do the same, at the one called
  * NAME. */
 static gboolean
@@ -88,7 +78,7 @@ set_stage (const Look *look, guint i, const char *key, const char *name)
 
   for (guint n = 0; key != NULL && n < run->n_nodes; n++)
     {
-      const PrPlannedNode *node = node_at (look, run, n);
+      const PrPlannedNode *node = pr_sweep_node (look->plan, run, n);
       gboolean named = g_strcmp0 (node->name, name) == 0;
 
       if (strcmp (node->key, key) != 0 || (status->stage != NULL && !named))
@@ -117,22 +107,6 @@ is_done (const Look *look, guint i, gboolean verify)
   if (fault != NULL)
     look->status->runs[i].text = g_strdup (fault->message);
   return done;
-}
-
-/* The failure that stops run I: that of its first stage that has one, or its own. */
-static const PrFailure *
-find_failure (const Look *look, guint i)
-{
-  const PrPlannedRun *run = run_at (look, i);
-
-  for (guint n = 0; n < run->n_nodes; n++)
-    {
-      const PrFailure *failure = g_hash_table_lookup (look->failures, node_at (look, run, n)->key);
-
-      if (failure != NULL)
-        return failure;
-    }
-  return g_hash_table_lookup (look->failures, run->key);
 }
 
 /* Is a run with that last event in the stage that it names, or past it? */
@@ -176,7 +150,8 @@ set_state (const Look *look, guint i, gboolean held, gboolean verify)
       status->state = PR_RUN_DONE;
       return;
     }
-  failure = held ? NULL : find_failure (look, i);
+  failure =
+      held ? NULL : pr_failures_find (look->failures, look->plan, run_at (look, i), run_at (look, i)->n_nodes, TRUE);
   status->state = held ? PR_RUN_RUNNING : PR_RUN_MISSING;
   if (failure != NULL)
     {
@@ -306,7 +281,7 @@ find_ends (Look *look)
       pr_progress_tail_ends (path, &left, on_end, look);
       budget -= share - left;
       for (guint n = 0; look->status->runs[i].state == PR_RUN_DONE && n < run->n_nodes; n++)
-        g_hash_table_add (look->there, node_at (look, run, n)->key);
+        g_hash_table_add (look->there, pr_sweep_node (look->plan, run, n)->key);
     }
 }
 
@@ -337,7 +312,7 @@ run_seconds (const Look *look, guint i)
     return -1;
   for (guint n = status->node - 1; n < run->n_nodes; n++)
     {
-      const PrPlannedNode *node = node_at (look, run, n);
+      const PrPlannedNode *node = pr_sweep_node (look->plan, run, n);
       gboolean current = n == status->node - 1 && goes_on (tail);
       double seconds = current && status->stage_eta >= 0 ? status->stage_eta : node_seconds (look, node);
 

@@ -110,10 +110,9 @@ compare_runs (Report *report, const PrSweepPlan *was, const PrSweepPlan *is)
         {
           for (guint n = 0; n < run->n_nodes && node == NULL; n++)
             {
-              const PrPlannedNode *now = is->nodes->pdata[run->nodes[n]];
+              const PrPlannedNode *now = pr_sweep_node (is, run, n);
 
-              if (n >= before->n_nodes
-                  || strcmp (((const PrPlannedNode *)was->nodes->pdata[before->nodes[n]])->key, now->key) != 0)
+              if (n >= before->n_nodes || strcmp (pr_sweep_node (was, before, n)->key, now->key) != 0)
                 node = now;
             }
           say (report, "run '%s' is another from stage '%s' on", label, node != NULL ? node->name : "?");

@@ -4,6 +4,7 @@
 #include "engines/sweep-private.h"
 
 #include "runtime/folder.h"
+#include "runtime/json-seal.h"
 #include "runtime/sha256.h"
 
 #include <pauserec/error.h>
@@ -111,21 +112,6 @@ plan_json (const PrSweepPlan *plan)
                     "nodes", nodes_json (plan), "runs", runs_json (plan), "tasks", tasks_json (plan));
 }
 
-/* Over everything but the seal itself. */
-static char *
-make_seal (json_t *object)
-{
-  json_t *bare = json_copy (object);
-  char *text, *seal;
-
-  json_object_del (bare, "seal");
-  text = json_dumps (bare, JSON_COMPACT | JSON_SORT_KEYS);
-  seal = pr_sha256_bytes (text, strlen (text));
-  free (text);
-  json_decref (bare);
-  return seal;
-}
-
 gboolean
 pr_sweep_make_folders (const char *out_dir, GError **error)
 {
@@ -156,7 +142,7 @@ pr_sweep_plan_save (const PrSweepPlan *plan, const char *out_dir, GError **error
       g_set_error (error, PR_ERROR, PR_ERROR_MANIFEST, "'%s': the plan has text that is not UTF-8 (a path?)", path);
       return FALSE;
     }
-  seal = make_seal (object);
+  seal = pr_json_seal (object);
   json_object_set_new (object, "seal", json_string (seal));
   ok = pr_json_save (object, path, error);
   json_decref (object);
@@ -366,7 +352,7 @@ check_plan (json_t *object, const char *path, GError **error)
 {
   const char *schema = json_string_value (json_object_get (object, "schema"));
   const char *said = json_string_value (json_object_get (object, "seal"));
-  g_autofree char *seal = json_is_object (object) ? make_seal (object) : NULL;
+  g_autofree char *seal = pr_json_seal (object);
 
   if (schema != NULL && strcmp (schema, PR_PLAN_SCHEMA) != 0)
     g_set_error (error, PR_ERROR, PR_ERROR_DATA,

@@ -73,12 +73,6 @@ typedef struct
   guint n_done;
 } Selection;
 
-static const char *
-planned_key (const PrSweepPlan *plan, const PrPlannedRun *run, guint i)
-{
-  return ((const PrPlannedNode *)plan->nodes->pdata[run->nodes[i]])->key;
-}
-
 /* Forget the failures of KEY that this call is to try again. */
 static gboolean
 forgive (Selection *s, const char *key, gboolean *ret_failed, GError **error)
@@ -97,7 +91,7 @@ static gboolean
 forgive_run (Selection *s, const PrPlannedRun *run, gboolean *ret_failed, GError **error)
 {
   for (guint i = 0; i < run->n_nodes; i++)
-    if (!forgive (s, planned_key (s->plan, run, i), ret_failed, error))
+    if (!forgive (s, pr_sweep_node (s->plan, run, i)->key, ret_failed, error))
       return FALSE;
   return forgive (s, run->key, ret_failed, error);
 }

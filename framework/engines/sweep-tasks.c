@@ -17,9 +17,7 @@ typedef struct
 static const PrPlannedNode *
 node_at (const PrSweepPlan *plan, guint run, guint i)
 {
-  const PrPlannedRun *planned = plan->runs->pdata[run];
-
-  return plan->nodes->pdata[planned->nodes[i]];
+  return pr_sweep_node (plan, plan->runs->pdata[run], i);
 }
 
 static guint

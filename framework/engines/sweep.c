@@ -45,6 +45,22 @@ pr_sweep_folder (const char *path, const char *out, GError **error)
   return g_build_filename ("pauserec-results", name != NULL ? name->text : stem, NULL);
 }
 
+PrSweepPlan *
+pr_sweep_plan_require (const char *out_dir, GError **error)
+{
+  GError *fault = NULL;
+  PrSweepPlan *plan = pr_sweep_plan_load (out_dir, &fault);
+
+  if (fault != NULL)
+    g_propagate_error (error, fault);
+  else if (plan == NULL)
+    g_set_error (error, PR_ERROR, PR_ERROR_MANIFEST,
+                 "'%s' has no plan.json, so there is no sweep in it; `pauserec plan MANIFEST` or `pauserec run "
+                 "MANIFEST` makes one",
+                 out_dir);
+  return plan;
+}
+
 static char *
 file_of (const char *out_dir, const char *folder, const PrPlannedRun *run, const char *suffix)
 {

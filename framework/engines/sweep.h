@@ -70,6 +70,13 @@ typedef struct
   GArray *tasks;                           /* PrTask, parents first; children of one parent stand together */
 } PrSweepPlan;
 
+/* Stage I of RUN. */
+static inline const PrPlannedNode *
+pr_sweep_node (const PrSweepPlan *plan, const PrPlannedRun *run, guint i)
+{
+  return (const PrPlannedNode *)plan->nodes->pdata[run->nodes[i]];
+}
+
 /* What a plan is made of. */
 typedef struct
 {
@@ -91,6 +98,9 @@ gboolean pr_sweep_plan_save (const PrSweepPlan *plan, const char *out_dir, GErro
 /* NULL without an error if there is none, DATA error if it is damaged or of another version.  Needs no plugin, no
  * manifest and no store. */
 PrSweepPlan *pr_sweep_plan_load (const char *out_dir, GError **error);
+
+/* The same, and MANIFEST error if there is none. */
+PrSweepPlan *pr_sweep_plan_require (const char *out_dir, GError **error);
 
 /* What of NOW, made of the same command, differs from the frozen PLAN: program, manifest, plugins, inputs, settings,
  * runs; a line each, at most 20, to free.  NULL: nothing that results depend on. */

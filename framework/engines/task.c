@@ -35,12 +35,6 @@ forward (const PrEvent *event, gpointer ctx)
     call->outer->event (event, call->outer->ctx);
 }
 
-static const PrPlannedNode *
-node_of (const Call *call, guint i)
-{
-  return call->sweep->plan->nodes->pdata[call->planned->nodes[i]];
-}
-
 /* Failures --------------------------------------------------------------------------------------------------------- */
 
 static void
@@ -56,7 +50,8 @@ find_failure (const Call *call)
 {
   for (guint i = 0; i < call->task->n_nodes; i++)
     {
-      PrFailure *failure = pr_failure_load (call->sweep->out_dir, node_of (call, i)->key);
+      PrFailure *failure =
+          pr_failure_load (call->sweep->out_dir, pr_sweep_node (call->sweep->plan, call->planned, i)->key);
 
       if (failure != NULL)
         return failure;

@@ -118,7 +118,7 @@ pr_told_needs_failed (PrTold *told, const PrTask *task)
 
   for (guint i = 0; i < task->n_nodes; i++)
     {
-      const PrPlannedNode *node = plan->nodes->pdata[run->nodes[i]];
+      const PrPlannedNode *node = pr_sweep_node (plan, run, i);
       const char *stage = g_hash_table_lookup (told->failed, node->key);
       g_autofree char *text = g_strdup_printf ("needs stage '%s', which failed", stage);
       const PrEvent event = { .kind = PR_EVENT_RUN_FAILED,

@@ -4,6 +4,7 @@
 
 #include "data/file.h"
 #include "runtime/folder.h"
+#include "runtime/json-seal.h"
 #include "runtime/sha256.h"
 
 #include <errno.h>
@@ -25,21 +26,6 @@ pr_entry_free (PrEntry *entry)
   g_free (entry->dir);
   pr_dims_free (entry->dims);
   g_free (entry);
-}
-
-/* Over the list without its seal. */
-static char *
-make_seal (const json_t *list)
-{
-  json_t *bare = json_copy ((json_t *)list);
-  char *text, *seal;
-
-  json_object_del (bare, "seal");
-  text = json_dumps (bare, JSON_COMPACT | JSON_SORT_KEYS);
-  seal = pr_sha256_bytes (text, strlen (text));
-  free (text);
-  json_decref (bare);
-  return seal;
 }
 
 /* Sealing ---------------------------------------------------------------------------------------------------------- */
@@ -135,7 +121,7 @@ pr_entry_seal (const char *dir, const char *key, const PrStage *stage, const jso
       ok = list_slot (dir, &stage->slots[i], files, error);
   list = json_pack ("{s:s, s:s, s:O, s:o, s:o}", "schema", SCHEMA, "key", key, "identity", identity, "dims",
                     list_dims (dims), "files", files);
-  seal = make_seal (list);
+  seal = pr_json_seal (list);
   json_object_set_new (list, "seal", json_string (seal));
   ok = ok && pr_json_save (list, path, error) && pr_file_sync_dir (dir, error);
   json_decref (list);
@@ -157,7 +143,7 @@ check_list (const json_t *list, const char *path, const char *key, GError **erro
   const char *schema = json_string_value (json_object_get (list, "schema"));
   const char *seal = json_string_value (json_object_get (list, "seal"));
   const char *said = json_string_value (json_object_get (list, "key"));
-  g_autofree char *wanted = json_is_object (list) ? make_seal (list) : NULL;
+  g_autofree char *wanted = pr_json_seal (list);
 
   if (wanted == NULL || seal == NULL || strcmp (seal, wanted) != 0)
     return damaged (path, error, "the list of files does not match its seal");

@@ -9,36 +9,13 @@
 #include "pr-check.h"
 
 #include "engines/failure.h"
-#include "engines/sweep.h"
+#include "engines/sweep-private.h"
 #include "results/results.h"
 #include "runtime/folder.h"
 #include "runtime/lock.h"
 #include "runtime/sha256.h"
 
 #include <stdio.h>
-
-static inline void
-fixture_free_node (gpointer data)
-{
-  PrPlannedNode *node = data;
-
-  g_free (node->name);
-  g_free (node->stage);
-  g_free (node->key);
-  g_free (node);
-}
-
-static inline void
-fixture_free_run (gpointer data)
-{
-  PrPlannedRun *run = data;
-
-  g_free (run->arm);
-  g_free (run->key);
-  g_free (run->name);
-  g_free (run->nodes);
-  g_free (run);
-}
 
 static inline char *
 fixture_key (const char *text)
@@ -62,8 +39,8 @@ static inline void
 fixture_plan_init (PrSweepPlan *plan, guint n_arms, guint n_seeds, guint n_stages)
 {
   *plan = (PrSweepPlan){ .experiment = (char *)"probe" };
-  plan->nodes = g_ptr_array_new_with_free_func (fixture_free_node);
-  plan->runs = g_ptr_array_new_with_free_func (fixture_free_run);
+  plan->nodes = g_ptr_array_new_with_free_func (pr_planned_node_free);
+  plan->runs = g_ptr_array_new_with_free_func (pr_planned_run_free);
   g_ptr_array_add (plan->nodes, fixture_node (0, "shared"));
   for (guint i = 0; i < n_arms * n_seeds; i++)
     {
