@@ -37,13 +37,15 @@ static const PrSlotSpec slots[] = {
 #define TOKENS_GUESS 128
 
 static gboolean
-plan (const void *params_, PrPlan *plan_, GError **error G_GNUC_UNUSED)
+plan (const void *params_, PrPlan *plan_, GError **error)
 {
   const Params *p = params_;
   gint64 n_users = pr_plan_input_dim (plan_, "dataset", "n_users");
   double vectors = 2.0 * (double)p->geometry.vectors, d;
   PrLmConfig config;
 
+  if (!pr_plan_require_sids (plan_, "lm", error))
+    return FALSE;
   if (!pr_plan_input_lm (plan_, "lm", &config, NULL))
     return TRUE;
   d = config.hidden;
