@@ -6,6 +6,7 @@
 #include <pauserec/dataset.h>
 #include <pauserec/decode.h>
 #include <pauserec/error.h>
+#include <pauserec/geometry.h>
 #include <pauserec/io.h>
 #include <pauserec/itemtext.h>
 #include <pauserec/linalg.h>
@@ -26,6 +27,7 @@
 #include <pauserec/tensors.h>
 #include <pauserec/textio.h>
 #include <pauserec/threads.h>
+#include <pauserec/tokengroups.h>
 #include <pauserec/tokenizer.h>
 #include <pauserec/tokenrows.h>
 #include <pauserec/train.h>
