@@ -65,6 +65,8 @@ const guint8 *pr_dataset_group (const PrDataset *dataset, gsize group); /* [n_us
 
 /* One line of text about an item: "TITLE by BRAND. CATEGORY > CATEGORY. DESCRIPTION", without what is absent. */
 void pr_item_append_text (const PrItem *item, GString *text);
+/* The last category of the item's path; "" if it has none. */
+const char *pr_item_leaf_category (const PrItem *item);
 
 /* Writing: for stages that make data sets. */
 typedef struct PrDatasetBuilder PrDatasetBuilder;

@@ -7,7 +7,6 @@
 #include "config.h"
 
 #include "distill.h"
-#include "words.h"
 
 static const char *const teacher_names[] = { "template", "lm", "world", "file", NULL };
 static const char *const target_names[] = { "last", "all-prefixes", "valid", "test", NULL };
@@ -45,7 +44,7 @@ static const PrParamSpec params[] = {
                  "Draw among the fewest tokens whose probabilities reach this; 1: all."),
   PR_PARAM_INT (DistillParams, rows_at_once, 1, 4096, 16, "Texts that one thread writes together; bounds memory."),
   PR_PARAM_INT (DistillParams, max_words, 0, 100000, 0, "Longer rationales are cut after so many words; 0: never."),
-  PR_PARAM_CHOICE (DistillParams, corruption, corruption_names, CORRUPTION_NONE, "How rationales are spoilt."),
+  PR_PARAM_CHOICE (DistillParams, corruption, pr_corruption_names, PR_CORRUPTION_NONE, "How rationales are spoilt."),
   PR_PARAM_REAL (DistillParams, share, 0.0, 1.0, 1.0,
                  "Share of the rationales that are spoilt; a larger share holds a smaller one."),
   PR_PARAM_REAL (DistillParams, strength, 0.0, 1.0, 0.3, "Share of the words that drop-words drops, at least one."),
@@ -158,7 +157,7 @@ cut (Distill *distill, GError **error)
 
       n += draft->text != NULL;
       if (draft->text != NULL && distill->params->max_words > 0)
-        n_cut += words_cut (draft->text, (gsize)distill->params->max_words);
+        n_cut += pr_words_cut (draft->text, (gsize)distill->params->max_words);
     }
   pr_run_metric (distill->run, "cut_share", (double)n_cut / MAX (n, 1));
   if (n > 0)
