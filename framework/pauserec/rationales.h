@@ -8,11 +8,17 @@
  *    the teacher was given, "sampling": {"temperature": T, "top_k": K, "top_p": P, "max_tokens": M} or null, "seed": S,
  *    "corruption": "shuffle-words" or null}
  * A text may be empty: the model then learns to think nothing there.
+ *
+ * Dimension "split" of a slot: the PrSplit whose targets all the rationales are of, where a stage promises one; the
+ * targets of PR_SPLIT_TRAIN may be any training purchase.  A rationale of a validation or test target ("gold") says what
+ * is to be predicted: for probes only.  Training stages ask for those of training purchases alone, by position, so that no
+ * other can reach them.
  */
 #ifndef PAUSEREC_RATIONALES_H
 #define PAUSEREC_RATIONALES_H
 
 #include <pauserec/dataset.h>
+#include <pauserec/run.h>
 
 G_BEGIN_DECLS
 
@@ -44,6 +50,9 @@ gsize pr_rationales_n (const PrRationales *rationales);
 const PrRationale *pr_rationales_at (const PrRationales *rationales, gsize index); /* by user, then position */
 /* NULL if there is none. */
 const PrRationale *pr_rationales_find (const PrRationales *rationales, gint32 user, gint32 position);
+
+/* For plan(): MANIFEST error if the rationales on input SLOT are known to be those of another split than SPLIT. */
+gboolean pr_plan_require_rationales (const PrPlan *plan, const char *slot, PrSplit split, GError **error);
 
 gboolean pr_rationales_save (const PrRationales *rationales, const PrDataset *dataset, const char *dir, GError **error);
 /* DATA error "PATH:LINE: ..." for an unknown user or item, a position that the user's sequence lacks or where another item

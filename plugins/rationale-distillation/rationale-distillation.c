@@ -92,6 +92,12 @@ validate (const void *params_, GError **error)
   return p->teacher != TEACHER_LM || pr_generate_params_check (&generate, error);
 }
 
+static PrSplit
+split_of (const DistillParams *p)
+{
+  return p->targets == TARGETS_TEST ? PR_SPLIT_TEST : p->targets == TARGETS_VALID ? PR_SPLIT_VALID : PR_SPLIT_TRAIN;
+}
+
 static gboolean
 need (PrPlan *plan_, const char *slot, const char *teacher, GError **error)
 {
@@ -115,6 +121,7 @@ plan (const void *params_, PrPlan *plan_, GError **error)
   PrLmConfig config;
 
   pr_plan_set_dim (plan_, "rationales", "n_users", n_users);
+  pr_plan_set_dim (plan_, "rationales", "split", split_of (p));
   if ((p->teacher == TEACHER_LM && !need (plan_, "lm", "lm", error))
       || (p->teacher == TEACHER_WORLD && !need (plan_, "chains", "world", error)))
     return FALSE;
@@ -191,6 +198,7 @@ save (const Distill *distill, GError **error)
         pr_rationales_add (rationales, &rationale);
     }
   pr_run_set_dim (distill->run, "rationales", "n_users", pr_dataset_n_users (distill->dataset));
+  pr_run_set_dim (distill->run, "rationales", "split", split_of (p));
   return pr_rationales_save (rationales, distill->dataset, pr_run_output_dir (distill->run, "rationales"), error);
 }
 

@@ -167,23 +167,6 @@ load_inputs (Job *job, PrRun *run, GError **error)
   return TRUE;
 }
 
-/* Items that share a semantic id are told apart by how often training users bought them. */
-static float *
-training_popularity (const PrDataset *dataset)
-{
-  float *prior = g_new0 (float, (gsize)pr_dataset_n_items (dataset) + 1);
-
-  for (gint64 u = 0; u < pr_dataset_n_users (dataset); u++)
-    {
-      gint64 n;
-      const gint32 *items = pr_dataset_train_sequence (dataset, u, &n);
-
-      for (gint64 i = 0; i < n; i++)
-        prior[items[i]] += 1;
-    }
-  return prior;
-}
-
 /* Append the prompt of USER to the batch. */
 static gboolean
 ask (Job *job, gint64 user, GError **error)
@@ -338,7 +321,7 @@ job_init (Job *job, gsize batch)
     }
   job->split = splits[p->split];
   job->thoughts = g_string_new (NULL);
-  job->prior = training_popularity (job->dataset);
+  job->prior = pr_dataset_train_counts (job->dataset);
   job->ranking = pr_ranking_new (n_users, p->top_k, job->split);
   job->tokens = g_array_new (FALSE, FALSE, sizeof (gint32));
   job->offsets = g_array_new (FALSE, FALSE, sizeof (gint32));
