@@ -8,6 +8,8 @@
 #include <math.h>
 #include <string.h>
 
+const char *const pr_normalise_names[] = { "trie", "vocabulary", NULL };
+
 /* One thread's memory; made when the thread takes its first group. */
 typedef struct
 {

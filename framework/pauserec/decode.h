@@ -24,6 +24,7 @@ typedef enum
   PR_NORMALISE_TRIE,  /* log-softmax over the codes that the trie allows: a distribution over items */
   PR_NORMALISE_VOCAB, /* log-softmax over the whole vocabulary, as transformers with prefix_allowed_tokens_fn */
 } PrNormalise;
+extern const char *const pr_normalise_names[]; /* "trie", "vocabulary", NULL */
 
 typedef struct
 {

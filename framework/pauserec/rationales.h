@@ -18,7 +18,6 @@
 #define PAUSEREC_RATIONALES_H
 
 #include <pauserec/dataset.h>
-#include <pauserec/run.h>
 
 G_BEGIN_DECLS
 
@@ -50,9 +49,6 @@ gsize pr_rationales_n (const PrRationales *rationales);
 const PrRationale *pr_rationales_at (const PrRationales *rationales, gsize index); /* by user, then position */
 /* NULL if there is none. */
 const PrRationale *pr_rationales_find (const PrRationales *rationales, gint32 user, gint32 position);
-
-/* For plan(): MANIFEST error if the rationales on input SLOT are known to be those of another split than SPLIT. */
-gboolean pr_plan_require_rationales (const PrPlan *plan, const char *slot, PrSplit split, GError **error);
 
 gboolean pr_rationales_save (const PrRationales *rationales, const PrDataset *dataset, const char *dir, GError **error);
 /* DATA error "PATH:LINE: ..." for an unknown user or item, a position that the user's sequence lacks or where another item

@@ -176,8 +176,8 @@ pr_sft_free (PrSft *sft)
     return;
   pr_prompter_free (sft->prompter);
   pr_trie_free (sft->trie);
-  g_array_unref (sft->windows);
-  g_array_unref (sft->valid);
+  g_clear_pointer (&sft->windows, g_array_unref);
+  g_clear_pointer (&sft->valid, g_array_unref);
   g_free (sft);
 }
 
