@@ -3,6 +3,7 @@
 #define PAUSEREC_H
 
 #include <pauserec/answer.h>
+#include <pauserec/corruption.h>
 #include <pauserec/dataset.h>
 #include <pauserec/decode.h>
 #include <pauserec/error.h>
@@ -31,5 +32,6 @@
 #include <pauserec/tokenizer.h>
 #include <pauserec/tokenrows.h>
 #include <pauserec/train.h>
+#include <pauserec/wording.h>
 
 #endif
