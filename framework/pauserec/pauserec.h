@@ -15,6 +15,7 @@
 #include <pauserec/params.h>
 #include <pauserec/plugin.h>
 #include <pauserec/protocol.h>
+#include <pauserec/purchases.h>
 #include <pauserec/ranking.h>
 #include <pauserec/rationales.h>
 #include <pauserec/rng.h>
