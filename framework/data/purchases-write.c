@@ -4,32 +4,21 @@
 #include "purchases-private.h"
 
 #include <pauserec/error.h>
+#include <pauserec/require.h>
 
 /* What is printed and stored of a data set. */
 typedef struct
 {
-  gint64 users, items, rows, min, max, untitled, categories, brands;
+  gint64 users, items, rows, min, max, untitled;
 } Statistics;
-
-/* NAME counts once; what is absent is no name. */
-static void
-count_name (GHashTable *seen, const char *name, gint64 *count)
-{
-  if (name != NULL && name[0] != '\0')
-    *count += g_hash_table_add (seen, (gpointer)name);
-}
 
 static void
 add_items (PrDatasetBuilder *builder, const PrCatalogue *catalogue, const guint8 *kept, gint32 *ret_number,
            Statistics *statistics)
 {
-  g_autoptr (GHashTable) categories = g_hash_table_new (g_str_hash, g_str_equal);
-  g_autoptr (GHashTable) brands = g_hash_table_new (g_str_hash, g_str_equal);
-
   for (gint64 i = 0; i < pr_catalogue_n_items (catalogue); i++)
     {
       const PrItem *item = pr_catalogue_item (catalogue, i);
-      guint depth = g_strv_length ((char **)item->categories);
 
       ret_number[i] = -1;
       if (!kept[i])
@@ -37,8 +26,6 @@ add_items (PrDatasetBuilder *builder, const PrCatalogue *catalogue, const guint8
       ret_number[i] = (gint32)pr_dataset_builder_add_item (builder, item);
       statistics->items++;
       statistics->untitled += item->title[0] == '\0';
-      count_name (categories, depth > 0 ? item->categories[depth - 1] : NULL, &statistics->categories);
-      count_name (brands, item->brand, &statistics->brands);
     }
 }
 
@@ -101,15 +88,6 @@ note (PrDatasetBuilder *builder, const PrPurchases *purchases)
   pr_dataset_builder_note (builder, "repeats", pr_repeats_names[p->repeats]);
 }
 
-static void
-set_dims (PrRun *run, const char *slot, const Statistics *statistics)
-{
-  pr_run_set_dim (run, slot, "n_items", statistics->items);
-  pr_run_set_dim (run, slot, "n_users", statistics->users);
-  pr_run_set_dim (run, slot, "n_categories", statistics->categories);
-  pr_run_set_dim (run, slot, "n_brands", statistics->brands);
-}
-
 static gboolean
 build (PrPurchases *purchases, PrRun *run, const char *slot, GError **error)
 {
@@ -135,7 +113,7 @@ build (PrPurchases *purchases, PrRun *run, const char *slot, GError **error)
   add_users (builder, purchases, number, &statistics);
   note (builder, purchases);
   report (run, &statistics, purchases, &dropped);
-  set_dims (run, slot, &statistics);
+  pr_run_set_dataset (run, slot, builder);
   return pr_dataset_builder_write (builder, pr_run_output_dir (run, slot), error);
 }
 
