@@ -17,6 +17,7 @@
 #include <pauserec/params.h>
 #include <pauserec/plugin.h>
 #include <pauserec/protocol.h>
+#include <pauserec/purchases.h>
 #include <pauserec/ranking.h>
 #include <pauserec/rationales.h>
 #include <pauserec/require.h>
