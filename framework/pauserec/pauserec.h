@@ -6,6 +6,7 @@
 #include <pauserec/dataset.h>
 #include <pauserec/decode.h>
 #include <pauserec/error.h>
+#include <pauserec/fit.h>
 #include <pauserec/io.h>
 #include <pauserec/itemtext.h>
 #include <pauserec/linalg.h>
