@@ -8,6 +8,7 @@
 #include <pauserec/decode.h>
 #include <pauserec/error.h>
 #include <pauserec/geometry.h>
+#include <pauserec/fit.h>
 #include <pauserec/io.h>
 #include <pauserec/itemtext.h>
 #include <pauserec/linalg.h>
