@@ -15,6 +15,7 @@
 #include <pauserec/lm.h>
 #include <pauserec/lmdims.h>
 #include <pauserec/matrix.h>
+#include <pauserec/net.h>
 #include <pauserec/params.h>
 #include <pauserec/plugin.h>
 #include <pauserec/protocol.h>
