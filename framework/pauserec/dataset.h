@@ -77,6 +77,12 @@ gsize pr_dataset_builder_add_group (PrDatasetBuilder *builder, const char *name)
 void pr_dataset_builder_set_group (PrDatasetBuilder *builder, gsize group, gint64 user, gboolean member);
 /* A line for dataset.json ("tie_rule", "filter", ...). */
 void pr_dataset_builder_note (PrDatasetBuilder *builder, const char *key, const char *value);
+/* What was added so far: categories are distinct last ones of items' paths. */
+typedef struct
+{
+  gint64 items, users, purchases, categories, brands;
+} PrDatasetSizes;
+PrDatasetSizes pr_dataset_builder_sizes (const PrDatasetBuilder *builder);
 gboolean pr_dataset_builder_write (PrDatasetBuilder *builder, const char *dir, GError **error);
 
 G_END_DECLS

@@ -62,6 +62,9 @@ PrTokenizer *pr_lm_tokenizer (const PrLm *lm);                  /* borrowed */
 const PrProtocol *pr_lm_protocol (const PrLm *lm);              /* NULL if none was set */
 void pr_lm_set_protocol (PrLm *lm, const PrProtocol *protocol); /* copies */
 
+/* Tokens of the vocabulary that are codes of semantic ids, "<a_0>" and so on (sids.h). */
+gint32 pr_lm_n_sid_tokens (const PrLm *lm);
+
 /* How rows of new tokens start. */
 typedef enum
 {

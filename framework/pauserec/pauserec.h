@@ -17,6 +17,7 @@
 #include <pauserec/protocol.h>
 #include <pauserec/ranking.h>
 #include <pauserec/rationales.h>
+#include <pauserec/require.h>
 #include <pauserec/rng.h>
 #include <pauserec/run.h>
 #include <pauserec/sft.h>
