@@ -196,6 +196,7 @@ START_TEST (finds_the_minimum)
   GError *error = NULL;
 
   c.params.epochs = 400;
+  c.params.checkpoint_steps = 0;
   c.params.schedule = PR_SCHEDULE_LINEAR;
   ck_assert_msg (fit (&c, &error), "%s", error ? error->message : "");
   for (gsize i = 0; i < N; i++)
