@@ -187,6 +187,23 @@ pr_lm_tokenizer (const PrLm *lm)
   return lm->tokenizer;
 }
 
+gint32
+pr_lm_n_sid_tokens (const PrLm *lm)
+{
+  gint32 n = 0;
+
+  for (gint32 level = 0; lm->tokenizer != NULL && level < PR_SID_MAX_LEVELS; level++)
+    for (gint32 code = 0;; code++, n++)
+      {
+        char name[32];
+
+        g_snprintf (name, sizeof name, "<%c_%d>", 'a' + level, code);
+        if (pr_tokenizer_lookup (lm->tokenizer, name) < 0)
+          break;
+      }
+  return n;
+}
+
 const PrProtocol *
 pr_lm_protocol (const PrLm *lm)
 {
