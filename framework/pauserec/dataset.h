@@ -34,6 +34,9 @@ typedef struct
   const char *const *categories; /* NULL-terminated, root to leaf */
 } PrItem;
 
+/* May ID name an item or a user: not empty, UTF-8, no control characters (it has to survive one line of a text file). */
+gboolean pr_id_ok (const char *id);
+
 typedef struct PrDataset PrDataset;
 
 PrDataset *pr_dataset_load (const char *dir, GError **error);
