@@ -71,7 +71,7 @@ report_arm (const Probe *probe, const Answers *answers, const Arm *arms, gsize a
 
   for (Measure m = MEASURE_LOG_P; m < N_MEASURES; m++)
     {
-      g_autofree char *measure = measure_name (probe, m), *name = g_strdup_printf ("%s_%s", measure, arms[arm].name);
+      g_autofree char *measure = measure_name (probe, m), *name = g_strdup_printf ("%s_%s", arms[arm].name, measure);
 
       for (gsize i = 0; i < probe->users->len; i++)
         values[i] = measure_of (probe, answers, arms, m, i, arm);
@@ -87,7 +87,7 @@ report_difference (const Probe *probe, const Answers *answers, const Arm *arms, 
   for (Measure m = MEASURE_LOG_P; m < N_MEASURES; m++)
     {
       g_autofree char *measure = measure_name (probe, m);
-      g_autofree char *name = g_strdup_printf ("%s_%s_vs_%s", measure, arms[arm].name, arms[reference].name);
+      g_autofree char *name = g_strdup_printf ("%s_vs_%s_%s", arms[arm].name, arms[reference].name, measure);
 
       for (gsize i = 0; i < probe->users->len; i++)
         values[i] = measure_of (probe, answers, arms, m, i, arm) - measure_of (probe, answers, arms, m, i, reference);
@@ -120,7 +120,7 @@ report_lists (const Probe *probe, const Answers *answers, const Arm *arms, gsize
       g_auto (GStrv) parts = g_strsplit (all[c].format, "%d", 2);
       g_autofree char *number = g_strdup_printf ("%d", (int)k);
       g_autofree char *what = g_strjoinv (number, parts);
-      g_autofree char *name = g_strdup_printf ("%s_%s_vs_%s", what, arms[arm].name, arms[reference].name);
+      g_autofree char *name = g_strdup_printf ("%s_vs_%s_%s", arms[arm].name, arms[reference].name, what);
 
       if (c == 1 && k == 1)
         continue; /* said already */

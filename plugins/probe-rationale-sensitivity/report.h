@@ -1,4 +1,5 @@
-/* report.h - from answers to values of users: <measure>_<thought>, and differences <measure>_<thought>_vs_<reference>.
+/* report.h - from answers to values of users: <thought>_<measure>, and differences <thought>_vs_<reference>_<measure>.
+ * (The other way round "hit_10_gold" would be the hits of a group of users named "gold", as rank-metrics has them.)
  *
  * A user who was not asked below a thought has no value (NAN) of it, and none of its differences.
  */

@@ -191,7 +191,7 @@ report (const Sensitivity *s, const Answers *answers)
     arms[c].name = condition_at (s, c)->name;
   for (gsize c = 0; c < s->conditions->len; c++)
     {
-      g_autofree char *unchanged = g_strdup_printf ("unchanged_share_%s", arms[c].name);
+      g_autofree char *unchanged = g_strdup_printf ("%s_unchanged_share", arms[c].name);
 
       report_arm (probe, answers, arms, c);
       if (c == 0)

@@ -44,6 +44,11 @@ static const struct
     "stage targets = test" },
   { "ground; sft; why; cot; valid; sensitivity", "stage 'sensitivity': the rationales of stage 'valid' are those of" },
   { "ground; sft; why; cot; gold; sensitivity\nsensitivity.split = valid", "give that stage targets = valid" },
+  /* The world's chains are those of all purchases; what a teacher picked of them is not. */
+  { "ground; sft; why; cot; gold; effect\nwhy.teacher = world\ngold.teacher = world",
+    "stage 'gold': the rationales of stage 'why' are those of training targets, and those of test targets are needed" },
+  { "ground; sft; why; cot; gold; effect\nwhy.teacher = world\ngold.teacher = world\ngold.in.chains = world.chains",
+    NULL },
   /* Who cannot read. */
   { "gold; effect", "the model of stage 'base' has no semantic ids in its vocabulary" },
   { "ground; gold; effect", "the model of stage 'ground' was not fine-tuned to recommend" },

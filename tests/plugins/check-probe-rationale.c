@@ -45,18 +45,18 @@ START_TEST (the_told_world_reads_every_word)
 
   reading_run (&world, "probe-rationale-effect", ASK, 1, &r);
   ck_assert_double_eq (harness_metric (&r, "asked_users"), READING_USERS);
-  ck_assert_double_eq (reading_mean (&r, "hit_1_gold"), 1);
-  ck_assert_double_eq (reading_mean (&r, "hit_1_other"), 0);
-  ck_assert_double_eq (reading_mean (&r, "top_1_changed_other_vs_gold"), 1);
-  ck_assert_double_gt (reading_mean (&r, "log_p_gold"), -0.05);
-  ck_assert_double_lt (reading_mean (&r, "log_p_other"), -3);
+  ck_assert_double_eq (reading_mean (&r, "gold_hit_1"), 1);
+  ck_assert_double_eq (reading_mean (&r, "other_hit_1"), 0);
+  ck_assert_double_eq (reading_mean (&r, "other_vs_gold_top_1_changed"), 1);
+  ck_assert_double_gt (reading_mean (&r, "gold_log_p"), -0.05);
+  ck_assert_double_lt (reading_mean (&r, "other_log_p"), -3);
   /* Without words one of four. */
-  ck_assert_double_eq_tol (reading_mean (&r, "log_p_none"), -GUESS, 0.15);
-  ck_assert_double_eq_tol (reading_mean (&r, "hit_1_none"), 0.25, 0.12);
-  ck_assert_double_eq_tol (reading_mean (&r, "log_p_none_vs_gold"),
-                           reading_mean (&r, "log_p_none") - reading_mean (&r, "log_p_gold"), 1e-5);
+  ck_assert_double_eq_tol (reading_mean (&r, "none_log_p"), -GUESS, 0.15);
+  ck_assert_double_eq_tol (reading_mean (&r, "none_hit_1"), 0.25, 0.12);
+  ck_assert_double_eq_tol (reading_mean (&r, "none_vs_gold_log_p"),
+                           reading_mean (&r, "none_log_p") - reading_mean (&r, "gold_log_p"), 1e-5);
   /* It cannot know itself which colour it should think of. */
-  ck_assert_double_lt (reading_mean (&r, "hit_1_own"), 0.5);
+  ck_assert_double_lt (reading_mean (&r, "own_hit_1"), 0.5);
   ck_assert_double_lt (harness_metric (&r, "own_is_gold_share"), 0.5);
 }
 END_TEST
@@ -67,27 +67,27 @@ START_TEST (what_is_read_is_sensitive)
 
   reading_run (&world, "probe-rationale-sensitivity",
                ASK " kinds=paraphrase,shuffle-words,drop-words,wrong-category,other-user,empty", 1, &r);
-  ck_assert_double_eq (reading_mean (&r, "hit_1_intact"), 1);
+  ck_assert_double_eq (reading_mean (&r, "intact_hit_1"), 1);
   /* "you want" for "you need": another wording of the same. */
-  ck_assert_double_eq (reading_mean (&r, "hit_1_paraphrase_vs_intact"), 0);
-  ck_assert_double_eq_tol (reading_mean (&r, "log_p_paraphrase_vs_intact"), 0, 0.05);
-  ck_assert_double_eq (harness_metric (&r, "unchanged_share_paraphrase"), 0);
+  ck_assert_double_eq (reading_mean (&r, "paraphrase_vs_intact_hit_1"), 0);
+  ck_assert_double_eq_tol (reading_mean (&r, "paraphrase_vs_intact_log_p"), 0, 0.05);
+  ck_assert_double_eq (harness_metric (&r, "paraphrase_unchanged_share"), 0);
   /* The wrong colour leads astray, and nothing leads nowhere. */
-  ck_assert_double_eq (reading_mean (&r, "hit_1_wrong_category_vs_intact"), -1);
-  ck_assert_double_eq (reading_mean (&r, "ndcg_1_other_user_vs_intact"), -1);
-  ck_assert_double_lt (reading_mean (&r, "log_p_wrong_category_vs_intact"), -3);
-  ck_assert_double_eq_tol (reading_mean (&r, "log_p_drop_words_100"), -GUESS, 0.15);
-  ck_assert_double_eq_tol (reading_mean (&r, "hit_1_drop_words_100"), 0.25, 0.12);
-  ck_assert_double_eq (reading_mean (&r, "log_p_empty"), reading_mean (&r, "log_p_drop_words_100"));
+  ck_assert_double_eq (reading_mean (&r, "wrong_category_vs_intact_hit_1"), -1);
+  ck_assert_double_eq (reading_mean (&r, "other_user_vs_intact_ndcg_1"), -1);
+  ck_assert_double_lt (reading_mean (&r, "wrong_category_vs_intact_log_p"), -3);
+  ck_assert_double_eq_tol (reading_mean (&r, "drop_words_100_log_p"), -GUESS, 0.15);
+  ck_assert_double_eq_tol (reading_mean (&r, "drop_words_100_hit_1"), 0.25, 0.12);
+  ck_assert_double_eq (reading_mean (&r, "empty_log_p"), reading_mean (&r, "drop_words_100_log_p"));
   /* Of three words one or two are gone, each time another: 3 of 4 and 2 of 4 targets are hit with luck. */
-  ck_assert_double_eq_tol (reading_mean (&r, "hit_1_drop_words_25"), 2. / 3 + 1. / 12, 0.1);
-  ck_assert_double_eq_tol (reading_mean (&r, "hit_1_drop_words_50"), 1. / 3 + 2. / 12, 0.12);
-  ck_assert_double_eq_tol (reading_mean (&r, "log_p_drop_words_25"), -GUESS / 3, 0.2);
-  ck_assert_double_eq_tol (reading_mean (&r, "log_p_drop_words_50"), -GUESS * 2 / 3, 0.2);
+  ck_assert_double_eq_tol (reading_mean (&r, "drop_words_25_hit_1"), 2. / 3 + 1. / 12, 0.1);
+  ck_assert_double_eq_tol (reading_mean (&r, "drop_words_50_hit_1"), 1. / 3 + 2. / 12, 0.12);
+  ck_assert_double_eq_tol (reading_mean (&r, "drop_words_25_log_p"), -GUESS / 3, 0.2);
+  ck_assert_double_eq_tol (reading_mean (&r, "drop_words_50_log_p"), -GUESS * 2 / 3, 0.2);
   /* The order of the words says nothing. */
-  ck_assert_double_eq (reading_mean (&r, "hit_1_shuffle_words_25_vs_intact"), 0);
-  ck_assert_double_eq (reading_mean (&r, "hit_1_shuffle_words_100_vs_intact"), 0);
-  ck_assert_double_eq_tol (reading_mean (&r, "log_p_shuffle_words_100_vs_intact"), 0, 0.05);
+  ck_assert_double_eq (reading_mean (&r, "shuffle_words_25_vs_intact_hit_1"), 0);
+  ck_assert_double_eq (reading_mean (&r, "shuffle_words_100_vs_intact_hit_1"), 0);
+  ck_assert_double_eq_tol (reading_mean (&r, "shuffle_words_100_vs_intact_log_p"), 0, 0.05);
 }
 END_TEST
 
@@ -102,9 +102,9 @@ START_TEST (log_p_is_as_by_hand)
   const float *gold_values, *none_values, *hits;
 
   reading_run (&world, "probe-rationale-effect", ASK " normalise=vocabulary", 1, &r);
-  gold_values = reading_users (&r, "log_p_gold");
-  none_values = reading_users (&r, "log_p_none");
-  hits = reading_users (&r, "hit_1_gold");
+  gold_values = reading_users (&r, "gold_log_p");
+  none_values = reading_users (&r, "none_log_p");
+  hits = reading_users (&r, "gold_hit_1");
   for (gint32 u = 0; u < 12; u++)
     for (int empty = 0; empty < 2; empty++)
       {
@@ -148,16 +148,16 @@ START_TEST (users_are_the_same_in_every_seed)
   reading_run (&world, "probe-rationale-effect", ASK " users=40", 1, &one);
   reading_run (&world, "probe-rationale-effect", ASK " users=40", 2, &two);
   reading_run (&world, "probe-rationale-effect", ASK " users=80", 2, &more);
-  ck_assert_uint_eq (reading_defined (&one, "log_p_gold"), 40);
-  ck_assert_uint_eq (reading_defined (&more, "log_p_gold"), 80);
-  a = reading_users (&one, "log_p_gold");
-  b = reading_users (&two, "log_p_gold");
-  c = reading_users (&more, "log_p_gold");
+  ck_assert_uint_eq (reading_defined (&one, "gold_log_p"), 40);
+  ck_assert_uint_eq (reading_defined (&more, "gold_log_p"), 80);
+  a = reading_users (&one, "gold_log_p");
+  b = reading_users (&two, "gold_log_p");
+  c = reading_users (&more, "gold_log_p");
   for (gsize u = 0; u < READING_USERS; u++)
     {
       ck_assert (isnan (a[u]) == isnan (b[u]) && (isnan (a[u]) || !isnan (c[u])));
       ck_assert (isnan (a[u]) || a[u] == b[u]);
-      same_others += !isnan (a[u]) && reading_users (&one, "log_p_other")[u] == reading_users (&two, "log_p_other")[u];
+      same_others += !isnan (a[u]) && reading_users (&one, "other_log_p")[u] == reading_users (&two, "other_log_p")[u];
     }
   ck_assert_uint_lt (same_others, 35);
 }
@@ -194,12 +194,12 @@ START_TEST (noise_is_worth_nothing)
   g_auto (StageResult) r = { 0 };
 
   reading_run (&world, "probe-rationale-effect", ASK, 1, &r);
-  ck_assert_double_eq (reading_mean (&r, "hit_1_gold"), 1);
+  ck_assert_double_eq (reading_mean (&r, "gold_hit_1"), 1);
   for (gsize d = 0; d < G_N_ELEMENTS (differences); d++)
     {
-      g_autofree char *log_p = g_strconcat ("log_p_", differences[d], NULL),
-                      *hit = g_strconcat ("hit_1_", differences[d], NULL),
-                      *changed = g_strconcat ("top_1_changed_", differences[d], NULL);
+      g_autofree char *log_p = g_strconcat (differences[d], "_log_p", NULL),
+                      *hit = g_strconcat (differences[d], "_hit_1", NULL),
+                      *changed = g_strconcat (differences[d], "_top_1_changed", NULL);
 
       ck_assert_double_eq_tol (reading_mean (&r, log_p), 0, 0.1);
       ck_assert_double_eq (reading_mean (&r, hit), 0);
@@ -217,16 +217,16 @@ START_TEST (noise_can_be_perturbed)
   reading_run (&world, "probe-rationale-sensitivity", ASK, 1, &r);
   for (gsize k = 0; k < G_N_ELEMENTS (kinds); k++)
     {
-      g_autofree char *log_p = g_strdup_printf ("log_p_%s_vs_intact", kinds[k]),
-                      *hit = g_strdup_printf ("hit_1_%s_vs_intact", kinds[k]);
+      g_autofree char *log_p = g_strdup_printf ("%s_vs_intact_log_p", kinds[k]),
+                      *hit = g_strdup_printf ("%s_vs_intact_hit_1", kinds[k]);
 
       ck_assert_double_eq_tol (reading_mean (&r, log_p), 0, 0.1);
       ck_assert_double_eq (reading_mean (&r, hit), 0);
     }
   /* A colour that is not the target's cannot be made wrong: those users say nothing of that kind. */
-  ck_assert_double_gt (harness_metric (&r, "unchanged_share_wrong_category"), 0.5);
-  ck_assert_double_eq_tol (1 - (double)reading_defined (&r, "log_p_wrong_category") / READING_USERS,
-                           harness_metric (&r, "unchanged_share_wrong_category"), 1e-9);
+  ck_assert_double_gt (harness_metric (&r, "wrong_category_unchanged_share"), 0.5);
+  ck_assert_double_eq_tol (1 - (double)reading_defined (&r, "wrong_category_log_p") / READING_USERS,
+                           harness_metric (&r, "wrong_category_unchanged_share"), 1e-9);
 }
 END_TEST
 
@@ -290,13 +290,13 @@ START_TEST (malformed_thoughts_are_misses)
 
   reading_run (&world, "probe-rationale-effect", ASK, 1, &missed);
   ck_assert_double_eq (harness_metric (&missed, "own_malformed_share"), 1);
-  ck_assert_uint_eq (reading_defined (&missed, "log_p_own"), 0);
-  ck_assert_uint_eq (reading_defined (&missed, "hit_1_own"), READING_USERS);
-  ck_assert_double_eq (reading_mean (&missed, "hit_1_own"), 0);
-  ck_assert_uint_eq (reading_defined (&missed, "kendall_1_gold_vs_own"), 0);
-  ck_assert_double_eq (reading_mean (&missed, "top_1_changed_gold_vs_own"), 1);
+  ck_assert_uint_eq (reading_defined (&missed, "own_log_p"), 0);
+  ck_assert_uint_eq (reading_defined (&missed, "own_hit_1"), READING_USERS);
+  ck_assert_double_eq (reading_mean (&missed, "own_hit_1"), 0);
+  ck_assert_uint_eq (reading_defined (&missed, "gold_vs_own_kendall_1"), 0);
+  ck_assert_double_eq (reading_mean (&missed, "gold_vs_own_top_1_changed"), 1);
   reading_run (&world, "probe-rationale-effect", ASK " malformed=close", 1, &closed);
-  ck_assert_uint_eq (reading_defined (&closed, "log_p_own"), READING_USERS);
+  ck_assert_uint_eq (reading_defined (&closed, "own_log_p"), READING_USERS);
 }
 END_TEST
 
