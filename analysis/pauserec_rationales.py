@@ -71,7 +71,9 @@ def trained_on_spoilt(results):
 
 
 def signed(frame):
-    """Rows of differences() as a table: mean with its interval and p."""
+    """Rows of differences() as a table, measure after measure: mean with its interval and p."""
+    place = {name: i for i, name in enumerate(measures(frame))}
+    frame = frame.sort_values("measure", key=lambda column: column.map(place), kind="stable")
     table = frame[["mean", "low", "high", "p", "n"]].copy()
     table["n"] = table.n.astype(int)
     return table.set_index(pd.MultiIndex.from_frame(frame[["measure", "arm", "label"]])).rename_axis(["measure", "arm", "thought"])
