@@ -4,6 +4,7 @@
 
 #include <pauserec/tensors.h>
 
+#include "compute/floats.h"
 #include "lm/lm-private.h"
 #include "lm/trainer.h"
 
@@ -201,7 +202,7 @@ START_TEST (gradients)
   PrChunk chunk;
   gint64 first_row;
   double loss;
-  float *memory = pr_lm_floats (lm->layout->size, "gradients", NULL);
+  float *memory = pr_floats_new (lm->layout->size, "gradients", NULL);
 
   for (gsize i = 0; i < 3; i++)
     ck_assert (pr_batch_add (batch, &lm->config, golden_example, golden, 0, i, NULL));
