@@ -46,6 +46,10 @@ void pr_beams_start (PrBeams *beams, gint32 n_users);
  * rows. */
 void pr_beams_advance (PrBeams *beams, const float *log_probs);
 
+/* In the place of pr_beams_advance(), where every user has one beam (width 1): beams go on towards LEAVES [users] of
+ * the trie, whatever is best there, and their scores become log probabilities of these leaves. */
+void pr_beams_follow (PrBeams *beams, const float *log_probs, const gint32 *leaves);
+
 /* Nothing is left to decide. */
 static inline gboolean
 pr_beams_done (const PrBeams *beams)

@@ -60,6 +60,12 @@ gint32 pr_dataset_target (const PrDataset *dataset, gint64 user, PrSplit split);
 /* Purchases that training may use: all but the last two. */
 const gint32 *pr_dataset_train_sequence (const PrDataset *dataset, gint64 user, gint64 *ret_n);
 
+/* Up to MOST users with a target in SPLIT (GArray of gint32, to unref), in an order that is drawn for STREAM (rng.h) and
+ * for nothing else: the same in every arm and seed, and a smaller MOST is the beginning of a larger one. */
+GArray *pr_dataset_draw_users (const PrDataset *dataset, PrSplit split, gint64 most, const char *stream);
+/* How often training users bought each item, [n_items], to free: the prior among items that share a semantic id. */
+float *pr_dataset_train_counts (const PrDataset *dataset);
+
 /* Named groups of users ("text_only"): 1 where the user's *test* target belongs to the group.
  * rank-metrics reports every metric for each group too, as <metric>_<group>. */
 gsize pr_dataset_n_groups (const PrDataset *dataset);
@@ -68,6 +74,8 @@ const guint8 *pr_dataset_group (const PrDataset *dataset, gsize group); /* [n_us
 
 /* One line of text about an item: "TITLE by BRAND. CATEGORY > CATEGORY. DESCRIPTION", without what is absent. */
 void pr_item_append_text (const PrItem *item, GString *text);
+/* The last category of the item's path; "" if it has none. */
+const char *pr_item_leaf_category (const PrItem *item);
 
 /* Writing: for stages that make data sets. */
 typedef struct PrDatasetBuilder PrDatasetBuilder;

@@ -3,15 +3,19 @@
 #define PAUSEREC_H
 
 #include <pauserec/answer.h>
+#include <pauserec/corruption.h>
 #include <pauserec/dataset.h>
 #include <pauserec/decode.h>
 #include <pauserec/error.h>
+#include <pauserec/geometry.h>
+#include <pauserec/fit.h>
 #include <pauserec/io.h>
 #include <pauserec/itemtext.h>
 #include <pauserec/linalg.h>
 #include <pauserec/lm.h>
 #include <pauserec/lmdims.h>
 #include <pauserec/matrix.h>
+#include <pauserec/net.h>
 #include <pauserec/params.h>
 #include <pauserec/plugin.h>
 #include <pauserec/protocol.h>
@@ -21,14 +25,17 @@
 #include <pauserec/require.h>
 #include <pauserec/rng.h>
 #include <pauserec/run.h>
+#include <pauserec/seqrec.h>
 #include <pauserec/sft.h>
 #include <pauserec/sids.h>
 #include <pauserec/template.h>
 #include <pauserec/tensors.h>
 #include <pauserec/textio.h>
 #include <pauserec/threads.h>
+#include <pauserec/tokengroups.h>
 #include <pauserec/tokenizer.h>
 #include <pauserec/tokenrows.h>
 #include <pauserec/train.h>
+#include <pauserec/wording.h>
 
 #endif

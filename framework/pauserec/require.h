@@ -6,7 +6,7 @@
  *
  * Dimensions: of a `dataset/1` slot "n_items", "n_users", "n_categories" (distinct last categories of items' paths) and
  * "n_brands"; of an `lm/1` slot "sid_tokens" (tokens of the vocabulary that are codes of semantic ids), "tuned" (1: it
- * was fine-tuned and has a protocol; 0: not) and "thinking" (PrThinking).
+ * was fine-tuned and has a protocol; 0: not) and "thinking" (PrThinking); of a `rationales/1` slot "split" (PrSplit).
  */
 #ifndef PAUSEREC_REQUIRE_H
 #define PAUSEREC_REQUIRE_H
@@ -30,6 +30,9 @@ gboolean pr_plan_require_thinking (const PrPlan *plan, const char *slot, PrThink
  * "..., which WHAT_FOR need". */
 gboolean pr_plan_require_categories (const PrPlan *plan, const char *slot, const char *what_for, GError **error);
 gboolean pr_plan_require_brands (const PrPlan *plan, const char *slot, const char *what_for, GError **error);
+
+/* SLOT is a `rationales/1`: not known to be of targets of another split than SPLIT (rationales.h). */
+gboolean pr_plan_require_rationales (const PrPlan *plan, const char *slot, PrSplit split, GError **error);
 
 /* Say the dimensions of a data set that was built: all four. */
 void pr_run_set_dataset (PrRun *run, const char *slot, const PrDatasetBuilder *builder);

@@ -85,6 +85,23 @@ pr_plan_require_brands (const PrPlan *plan, const char *slot, const char *what_f
   return require_words (plan, slot, "n_brands", "brand", what_for, error);
 }
 
+gboolean
+pr_plan_require_rationales (const PrPlan *plan, const char *slot, PrSplit split, GError **error)
+{
+  static const char *const names[] = { "training", "validation", "test" };
+  static const char *const remedies[] = { "targets = last or all-prefixes", "targets = valid", "targets = test" };
+  gint64 have = pr_plan_input_dim (plan, slot, "split");
+
+  if (have == (gint64)split || have < PR_SPLIT_TRAIN || have > PR_SPLIT_TEST)
+    return TRUE;
+  return refuse (
+      error,
+      "the rationales of stage '%s' are those of %s targets, and those of %s targets are needed%s: give that "
+      "stage %s, or connect another one by `in.%s = STAGE.SLOT`",
+      maker (plan, slot), names[have], names[split],
+      split == PR_SPLIT_TRAIN ? " (a rationale of what is to be predicted gives it away)" : "", remedies[split], slot);
+}
+
 void
 pr_run_set_dataset (PrRun *run, const char *slot, const PrDatasetBuilder *builder)
 {

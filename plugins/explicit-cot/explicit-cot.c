@@ -45,6 +45,7 @@ static const PrParamSpec params[] = {
                    "Users asked at each validation, which is by NDCG@10 below the model's own thoughts; 0: none."),
   PR_PARAM_INT_AT (Params, "valid_beams", sft.valid_beams, 10, 1000, 20, "Beams of the validation."),
   PR_TRAIN_PARAMS (Params, 2, 1e-5, 16, 0.01),
+  PR_TRAIN_GEOMETRY_PARAM (Params),
 };
 
 static const PrSlotSpec slots[] = {
@@ -77,13 +78,13 @@ validate (const void *params_, GError **error)
 }
 
 static gboolean
-plan (const void *params_, PrPlan *plan_, GError **error G_GNUC_UNUSED)
+plan (const void *params_, PrPlan *plan_, GError **error)
 {
   const Params *p = params_;
   const PrSftShape shape = { .thought = 2 + (double)p->thought_tokens / 2, .thinking = PR_THINKING_COT };
 
   pr_sft_plan (plan_, &p->sft, &p->train, &shape);
-  return TRUE;
+  return pr_plan_require_rationales (plan_, "rationales", PR_SPLIT_TRAIN, error);
 }
 
 static const char *const series[] = { "emptied_share", "filter_malformed_share", NULL };
