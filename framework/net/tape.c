@@ -262,7 +262,7 @@ pr_node_grad_cleared (PrTape *tape, Node *x)
 
 typedef struct
 {
-  gint64 rows, tile_rows;
+  gint64 rows;
   RowsFunc f;
   gpointer ctx;
 } Rows;
@@ -280,7 +280,7 @@ rows_tile (gpointer ctx, gsize tile, guint worker)
 void
 pr_tape_rows (gint64 rows, RowsFunc f, gpointer ctx)
 {
-  Rows r = { rows, PR_TAPE_ROWS, f, ctx };
+  Rows r = { rows, f, ctx };
 
   pr_parallel ((gsize)((rows + PR_TAPE_ROWS - 1) / PR_TAPE_ROWS), rows_tile, &r);
 }
