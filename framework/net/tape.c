@@ -43,6 +43,7 @@ pr_tape_new (PrNet *net)
   PrTape *tape = g_new0 (PrTape, 1);
 
   tape->net = net;
+  (void)pr_net_weights (net); /* no more parameters */
   tape->blocks = g_array_new (FALSE, FALSE, sizeof (Block));
   tape->params = g_new0 (Node *, MAX (pr_net_n_params (net), 1));
   return tape;
