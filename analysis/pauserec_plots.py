@@ -310,3 +310,29 @@ def level_of(axis, mean, low, high, label):
     if np.isfinite(mean):
         axis.axhline(mean, color=BASELINE, linewidth=1, label=label, zorder=1)
         axis.axhspan(low, high, color=BASELINE, alpha=0.08, linewidth=0, zorder=0)
+
+
+def difference_rows(axis, frame, arms):
+    """FRAME (arm, label, mean, low, high) as rows, a row a label in the order of FRAME, arms side by side in it; a line is the
+    interval.  ARMS: arm -> look with its label."""
+    labels = list(dict.fromkeys(frame.label))
+    places = dict(zip(labels, range(len(labels) - 1, -1, -1)))
+    for i, (arm, look) in enumerate(arms.items()):
+        mine = frame[frame.arm == arm]
+        y = mine.label.map(places) + (0 if len(arms) < 2 else 0.5 * (0.5 - i / (len(arms) - 1)))
+        axis.hlines(y, mine.low, mine.high, color=look["color"], linewidth=1.6, zorder=3)
+        axis.plot(mine["mean"], y, MARKERS[i % len(MARKERS)], color=look["color"], markersize=4.5, label=look["label"], zorder=4)
+    axis.axvline(0, color=BASELINE, linewidth=0.9, zorder=2)
+    axis.set_yticks(list(places.values()), labels)
+    axis.set_ylim(-0.6, len(labels) - 0.4)
+    axis.grid(axis="y", visible=False)
+
+
+def against_share(axis, frame, kinds):
+    """FRAME (corruption, share, mean, low, high) against the share of rationales that were spoilt, a line a kind."""
+    for i, (kind, look) in enumerate(looks(kinds).items()):
+        mine = frame[frame.corruption == kind].sort_values("share")
+        x = 100 * mine.share + (i - (len(kinds) - 1) / 2) * 0.8
+        errors = np.stack([mine["mean"] - mine.low, mine.high - mine["mean"]])
+        axis.errorbar(x, mine["mean"], errors, marker=MARKERS[i % len(MARKERS)], markersize=4, linewidth=1.2, capsize=2, label=kind, **look)
+    axis.set_xlabel("rationales spoilt before training (%)")
