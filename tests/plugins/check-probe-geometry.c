@@ -1,4 +1,5 @@
 /* check-probe-geometry.c - the stage on models whose rows are set by hand, so that every measure is known. */
+#include "pipeline.h"
 #include "tiny-stage.h"
 
 #include "lm/layout.h"
@@ -269,6 +270,38 @@ START_TEST (it_refuses)
 }
 END_TEST
 
+/* The plan of a pipeline: nothing has run yet. */
+static gboolean
+plan_of (const char *stages, GError **error)
+{
+  static const char *const plugins[] = {
+    "synthetic-world", "item-embedder", "sid-quantizer", "lm-pretrain", "sid-grounding", "probe-geometry", NULL
+  };
+  g_autofree char *text =
+      g_strdup_printf ("[experiment]\nname = t\n[stage world]\nuses = synthetic-world\n[stage base]\n"
+                       "uses = lm-pretrain\n[arm a]\npipeline = world; item-embedder; sid-quantizer; "
+                       "base; %s\n",
+                       stages);
+  g_autoptr (PrRunPlan) plan = NULL;
+  Pipeline p;
+
+  if (pipeline_init (&p, text, plugins, error))
+    plan = pr_run_plan_new (p.experiment->runs->pdata[0], NULL, NULL, error);
+  pipeline_clear (&p);
+  return plan != NULL;
+}
+
+START_TEST (a_model_without_ids_is_refused_before_anything_runs)
+{
+  GError *error = NULL;
+
+  ck_assert_msg (plan_of ("sid-grounding; probe-geometry", &error), "%s", error ? error->message : "");
+  ck_assert (!plan_of ("probe-geometry", &error));
+  ck_assert_pr_error (error, PR_ERROR_MANIFEST, "the model of stage 'base' has no semantic ids");
+  g_error_free (error);
+}
+END_TEST
+
 int
 main (void)
 {
@@ -285,6 +318,7 @@ main (void)
   tcase_add_test (tcase, threads_do_not_change_bits);
   tcase_add_test (tcase, thinking_is_left_out);
   tcase_add_test (tcase, it_refuses);
+  tcase_add_test (tcase, a_model_without_ids_is_refused_before_anything_runs);
   suite_add_tcase (suite, tcase);
   return pr_check_main (suite);
 }
