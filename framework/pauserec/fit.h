@@ -35,6 +35,7 @@ typedef struct
   int64_t checkpoint_steps; /* optimizer steps between checkpoints; 0: none.  Not part of the result */
   int64_t eval_every;       /* epochs between validations; 0: never */
   bool keep_best;           /* return the weights of the best validation instead of the last */
+  int64_t geometry_every;   /* of language models with SIDs (train.h): epochs between measures; 0: never */
 } PrTrainParams;
 
 typedef enum
