@@ -541,8 +541,9 @@ fails (char *dir, PrError code, const char *part)
 START_TEST (what_cannot_be_looked_at_is_refused)
 {
   char *dir = make_world (PR_THINKING_PAUSE, PAUSES, 64);
+  g_autoptr (PrSids) sids = make_sids (dir, ITEMS);
 
-  make_lm (dir, make_sids (dir, ITEMS), NULL, 64);
+  make_lm (dir, sids, NULL, 64);
   fails (dir, PR_ERROR_MANIFEST, "no protocol.json");
   fails (make_world (PR_THINKING_NONE, 0, 64), PR_ERROR_MANIFEST, "not trained to pause");
   fails (make_world (PR_THINKING_PAUSE, 0, 64), PR_ERROR_MANIFEST, "k = 0");
