@@ -189,46 +189,42 @@ worker_ready (Search *s, Worker *w, GError **error)
   return w->decoder != NULL;
 }
 
-/* Scores must be numbers before anything is sorted by them. */
-static gboolean
-scores_are_finite (const Search *s, const PrBeams *beams, const float *log_probs, gint32 first, GError **error)
+/* Prompts FIRST .. FIRST + N - 1 are asked. */
+typedef struct
 {
-  for (gint32 r = 0; r < beams->n_rows; r++)
-    for (gsize i = beams->row_first[r]; i < beams->row_first[r + 1]; i++)
-      if (!isfinite (log_probs[i]))
-        {
-          gint32 user = first_user (s, first) + beams->row_user[r];
+  const Search *s;
+  PrBeamDecoder *decoder;
+  gint32 first, n;
+  gint64 *decoded;
+} Group;
 
-          while (first_user (s, first + 1) <= user)
-            first++;
-          g_set_error (
-              error, PR_ERROR, PR_ERROR_NUMERIC,
-              "prompt %d: the model's score of a code of level %d is not finite: its weights are broken (NaN or "
-              "Inf); look at the training of this model",
-              first, beams->depth);
-          return FALSE;
-        }
-  return TRUE;
+static const float *
+ask (gpointer ctx, const PrBeams *beams, GError **error G_GNUC_UNUSED)
+{
+  const Group *g = ctx;
+
+  if (beams->depth == 0)
+    pr_beam_decoder_start (g->decoder, g->s->tokens, g->s->offsets, g->s->branches, g->first, g->n);
+  else
+    {
+      pr_beam_decoder_step (g->decoder, beams);
+      *g->decoded += beams->n_rows;
+    }
+  return pr_beam_decoder_log_probs (g->decoder, beams);
 }
 
 static gboolean
 search_group (Search *s, gint32 first, gint32 n, Worker *w, gint64 *ret_decoded, GError **error)
 {
-  pr_beams_start (w->beams, first_user (s, first + n) - first_user (s, first));
-  if (!pr_beams_done (w->beams))
-    pr_beam_decoder_start (w->decoder, s->tokens, s->offsets, s->branches, first, n);
-  while (!pr_beams_done (w->beams))
-    {
-      const float *log_probs = pr_beam_decoder_log_probs (w->decoder, w->beams);
+  Group group = { s, w->decoder, first, n, ret_decoded };
+  gint32 start = first_user (s, first), user = 0;
 
-      if (!scores_are_finite (s, w->beams, log_probs, first, error))
-        return FALSE;
-      pr_beams_advance (w->beams, log_probs);
-      if (!pr_beams_done (w->beams))
-        pr_beam_decoder_step (w->decoder, w->beams);
-      *ret_decoded += w->beams->n_rows;
-    }
-  return TRUE;
+  if (pr_beams_run (w->beams, first_user (s, first + n) - start, ask, &group, &user, error))
+    return TRUE;
+  while (first_user (s, first + 1) <= start + user)
+    first++;
+  g_prefix_error (error, "prompt %d: ", first);
+  return FALSE;
 }
 
 static void

@@ -57,6 +57,9 @@ gint32 pr_dataset_target (const PrDataset *dataset, gint64 user, PrSplit split);
 /* Purchases that training may use: all but the last two. */
 const gint32 *pr_dataset_train_sequence (const PrDataset *dataset, gint64 user, gint64 *ret_n);
 
+/* How often each item stands in the training sequences, [n_items]; the caller frees. */
+float *pr_dataset_train_counts (const PrDataset *dataset);
+
 /* Named groups of users ("text_only"): 1 where the user's *test* target belongs to the group.
  * rank-metrics reports every metric for each group too, as <metric>_<group>. */
 gsize pr_dataset_n_groups (const PrDataset *dataset);
