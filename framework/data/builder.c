@@ -22,8 +22,9 @@ struct PrDatasetBuilder
   GHashTable *item_ids; /* the keys own the strings */
   GString *users;       /* users.txt */
   GHashTable *user_ids;
-  GArray *offsets;   /* gint64, one more than users */
-  GArray *purchases; /* gint32 */
+  GHashTable *categories, *brands; /* sets; the keys own the strings */
+  GArray *offsets;                 /* gint64, one more than users */
+  GArray *purchases;               /* gint32 */
   GPtrArray *groups;
   json_t *notes;
   GError *failure; /* the first thing that was wrong: reported by _write() */
@@ -50,6 +51,8 @@ pr_dataset_builder_new (const char *name)
   builder->users = g_string_new (NULL);
   builder->item_ids = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   builder->user_ids = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  builder->categories = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  builder->brands = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   builder->offsets = g_array_new (FALSE, FALSE, sizeof (gint64));
   g_array_append_val (builder->offsets, zero);
   builder->purchases = g_array_new (FALSE, FALSE, sizeof (gint32));
@@ -68,6 +71,8 @@ pr_dataset_builder_free (PrDatasetBuilder *builder)
   g_string_free (builder->users, TRUE);
   g_hash_table_unref (builder->item_ids);
   g_hash_table_unref (builder->user_ids);
+  g_hash_table_unref (builder->categories);
+  g_hash_table_unref (builder->brands);
   g_array_unref (builder->offsets);
   g_array_unref (builder->purchases);
   g_ptr_array_unref (builder->groups);
@@ -85,6 +90,27 @@ static void G_GNUC_PRINTF (2, 3) fail (PrDatasetBuilder *builder, const char *fo
   va_start (args, format);
   builder->failure = g_error_new_valist (PR_ERROR, PR_ERROR_DATA, format, args);
   va_end (args);
+}
+
+static void
+count_words (PrDatasetBuilder *builder, const PrItem *item)
+{
+  guint depth = g_strv_length ((char **)item->categories);
+
+  if (depth > 0)
+    g_hash_table_add (builder->categories, g_strdup (item->categories[depth - 1]));
+  if (item->brand[0] != '\0')
+    g_hash_table_add (builder->brands, g_strdup (item->brand));
+}
+
+PrDatasetSizes
+pr_dataset_builder_sizes (const PrDatasetBuilder *builder)
+{
+  return (PrDatasetSizes){ .items = builder->n_items,
+                           .users = (gint64)builder->offsets->len - 1,
+                           .purchases = builder->purchases->len,
+                           .categories = g_hash_table_size (builder->categories),
+                           .brands = g_hash_table_size (builder->brands) };
 }
 
 gint64
@@ -117,6 +143,7 @@ pr_dataset_builder_add_item (PrDatasetBuilder *builder, const PrItem *item)
     {
       g_string_append (builder->items, text);
       g_string_append_c (builder->items, '\n');
+      count_words (builder, item);
       free (text);
     }
   return builder->n_items++;

@@ -17,7 +17,5 @@
 
 /* [a-z][a-z0-9_]*, at most PR_GROUP_NAME_MAX characters. */
 gboolean pr_group_name_ok (const char *name);
-/* Not empty, UTF-8, no control characters: it has to survive one line of a text file. */
-gboolean pr_id_ok (const char *id);
 
 #endif

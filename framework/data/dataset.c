@@ -415,22 +415,6 @@ pr_dataset_train_sequence (const PrDataset *dataset, gint64 user, gint64 *ret_n)
   return sequence;
 }
 
-float *
-pr_dataset_train_counts (const PrDataset *dataset)
-{
-  float *counts = g_new0 (float, (gsize)pr_dataset_n_items (dataset) + 1);
-
-  for (gint64 u = 0; u < pr_dataset_n_users (dataset); u++)
-    {
-      gint64 n;
-      const gint32 *items = pr_dataset_train_sequence (dataset, u, &n);
-
-      for (gint64 i = 0; i < n; i++)
-        counts[items[i]] += 1;
-    }
-  return counts;
-}
-
 gsize
 pr_dataset_n_groups (const PrDataset *dataset)
 {

@@ -90,3 +90,13 @@ pr_item_append_text (const PrItem *item, GString *text)
   append_stop (text, part > start && item->categories[0] != NULL ? part : start);
   pr_append_folded (text, item->description);
 }
+
+const char *
+pr_item_leaf_category (const PrItem *item)
+{
+  const char *leaf = "";
+
+  for (const char *const *category = item->categories; *category != NULL; category++)
+    leaf = *category;
+  return leaf;
+}

@@ -42,3 +42,36 @@ pr_json_save (const json_t *value, const char *path, GError **error)
   free (text);
   return pr_file_write (path, whole, strlen (whole), error);
 }
+
+gboolean
+pr_json_append_strings (const json_t *object, const char *key, GPtrArray *strings)
+{
+  json_t *value = json_object_get (object, key);
+
+  if (json_is_string (value))
+    g_ptr_array_add (strings, g_strdup (json_string_value (value)));
+  else if (json_is_array (value))
+    for (gsize i = 0; i < json_array_size (value); i++)
+      {
+        const char *string = json_string_value (json_array_get (value, i));
+
+        if (string == NULL)
+          return FALSE;
+        g_ptr_array_add (strings, g_strdup (string));
+      }
+  else
+    return value == NULL || json_is_null (value);
+  return TRUE;
+}
+
+gboolean
+pr_json_append_text (const json_t *object, const char *key, GString *text)
+{
+  g_autoptr (GPtrArray) parts = g_ptr_array_new_with_free_func (g_free);
+
+  if (!pr_json_append_strings (object, key, parts))
+    return FALSE;
+  for (guint i = 0; i < parts->len; i++)
+    g_string_append_printf (text, "%s%s", i > 0 ? " " : "", (const char *)parts->pdata[i]);
+  return TRUE;
+}

@@ -36,9 +36,9 @@ pr_sweep_folder (const char *path, const char *out, GError **error)
   if (name != NULL && !pr_manifest_name_ok (name->text))
     {
       g_set_error (error, PR_ERROR, PR_ERROR_MANIFEST,
-                   "%s:%u: the name of the experiment cannot be that of a folder; "
+                   "%s: the name of the experiment cannot be that of a folder; "
                    "`pauserec check` says what is wrong",
-                   path, name->line);
+                   name->where);
       return NULL;
     }
   stem = pr_experiment_default_name (path);

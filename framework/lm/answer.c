@@ -266,7 +266,7 @@ search (Answer *a, const Continuations *c, GError **error)
 }
 
 static gboolean
-think_in_words (Answer *a, guint64 seed, const guint64 *ids, PrTexts *ret_thoughts, GError **error)
+write_thoughts (Answer *a, guint64 seed, const guint64 *ids, PrTexts *texts, GError **error)
 {
   const PrThinkParams *think = a->think;
   const PrGenerateParams params = { .samples = think->thoughts,
@@ -277,11 +277,18 @@ think_in_words (Answer *a, guint64 seed, const guint64 *ids, PrTexts *ret_though
                                     .stop = pr_prompter_end_think (a->prompter),
                                     .seed = seed,
                                     .rows_at_once = MAX (a->beam->users_at_once, 1) * 2 };
+
+  return pr_generate (a->lm, &params, a->tokens, a->offsets, a->n, ids, NULL, NULL, texts, &a->stats->text, error);
+}
+
+static gboolean
+think_in_words (Answer *a, guint64 seed, const guint64 *ids, PrTexts *ret_thoughts, GError **error)
+{
   g_auto (PrTexts) texts = { 0 };
   g_auto (Continuations) c = continuations_new ();
 
   pr_texts_init (&texts);
-  if (!pr_generate (a->lm, &params, a->tokens, a->offsets, a->n, ids, NULL, NULL, &texts, &a->stats->text, error))
+  if (!write_thoughts (a, seed, ids, &texts, error))
     return FALSE;
   collect (a, &texts, &c);
   if (!search (a, &c, error))
@@ -359,6 +366,43 @@ pr_answer (PrLm *lm, const PrPrompter *prompter, const PrTrie *trie, const PrBea
     return FALSE;
   memcpy (ret_leaves, leaves, n * (gsize)keep * sizeof *leaves);
   memcpy (ret_scores, scores, n * (gsize)keep * sizeof *scores);
+  return TRUE;
+}
+
+gboolean
+pr_answer_think (PrLm *lm, const PrPrompter *prompter, const PrTrie *trie, const PrBeamParams *beam,
+                 const PrThinkParams *think, guint64 seed, const gint32 *tokens, const gint32 *offsets, gsize n,
+                 const guint64 *ids, PrTexts *ret_thoughts, PrAnswerStats *stats, GError **error)
+{
+  PrAnswerStats unused = { 0 };
+  Answer a = { .lm = lm,
+               .prompter = prompter,
+               .beam = beam,
+               .think = think,
+               .tokens = tokens,
+               .offsets = offsets,
+               .n = n,
+               .stats = stats ? stats : &unused };
+  g_auto (PrTexts) texts = { 0 };
+  gsize n_thoughts = n * (gsize)think->thoughts;
+
+  pr_texts_init (&texts);
+  if (!check_room (&a, pr_trie_levels (trie), error) || !write_thoughts (&a, seed, ids, &texts, error))
+    return FALSE;
+  pr_texts_clear (ret_thoughts);
+  pr_texts_init (ret_thoughts);
+  ret_thoughts->n = n_thoughts;
+  for (gsize t = 0; t < n_thoughts; t++)
+    {
+      const gint32 *starts = ints (texts.offsets), *thought = ints (texts.tokens) + starts[t];
+      gsize length = (gsize)(starts[t + 1] - starts[t]);
+      guint8 searched = accept_thought (&a, thought, &length, g_array_index (texts.stopped, guint8, t));
+
+      if (searched)
+        append_ints (ret_thoughts->tokens, thought, length);
+      append_length (ret_thoughts->offsets, ret_thoughts->tokens);
+      g_array_append_val (ret_thoughts->stopped, searched);
+    }
   return TRUE;
 }
 

@@ -20,6 +20,7 @@ struct PrBeamDecoder
   gint32 *branch_rows;   /* [branch_tokens] rows of the suffix cache */
   gint32 *source, *kept; /* [users] rows of hidden states, numbers of kept ones */
   gint32 *step_first;    /* [steps] row of the suffix cache of a step's first row */
+  gint32 n_users;        /* searches at hand */
 };
 
 static PrDecoderSize
@@ -29,7 +30,7 @@ decoder_size (const PrBeamDecoderSize *size)
                           .longest = size->longest,
                           .positions = size->longest + size->longest_branch + size->steps,
                           .rows = MAX (size->rows, size->users),
-                          .suffix = size->branch_tokens + size->steps * size->rows,
+                          .suffix = size->branch_tokens + size->steps * (size->rows + (size->again ? size->users : 0)),
                           .listed = MAX (size->rows, size->users) * (size->longest_branch + size->steps),
                           .kept = size->users,
                           .scores = size->scores,
@@ -163,14 +164,26 @@ pr_beam_decoder_start (PrBeamDecoder *d, const gint32 *tokens, const gint32 *off
   pr_decoder_prompts (d->decoder, tokens, offsets + first, n, d->places);
   if (branches != NULL)
     {
+      d->n_users = branches->first[first + n] - branches->first[first];
       run_branches (d, branches, first, n);
       return;
     }
+  d->n_users = n;
+  if (d->size.again)
+    pr_decoder_keep (d->decoder, n, d->places, d->places);
   for (gint32 u = 0; u < n; u++)
     {
       d->user_place[u] = u;
       d->branch_first[u] = d->branch_length[u] = 0;
     }
+}
+
+/* Rows of prompts, branches and of the search that is over stay where they are: the suffix cache has room behind them.
+ */
+void
+pr_beam_decoder_again (PrBeamDecoder *d)
+{
+  pr_decoder_recall (d->decoder, d->n_users);
 }
 
 void

@@ -18,6 +18,7 @@ typedef struct
   gint64 steps;        /* levels - 1 */
   gint64 scores;       /* children of all rows */
   gboolean vocabulary; /* scores are normalised over the whole vocabulary */
+  gboolean again;      /* pr_beam_decoder_again() will be called, for searches of one beam each */
 } PrBeamDecoderSize;
 
 typedef struct PrBeamDecoder PrBeamDecoder;
@@ -29,6 +30,8 @@ guint64 pr_beam_decoder_bytes (const PrLmConfig *config, const PrBeamDecoderSize
 /* Run prompts FIRST .. FIRST + N - 1 of OFFSETS into TOKENS and their BRANCHES (NULL: none). */
 void pr_beam_decoder_start (PrBeamDecoder *decoder, const gint32 *tokens, const gint32 *offsets,
                             const PrBranches *branches, gint32 first, gint32 n);
+/* Back to the state after pr_beam_decoder_start() (size.again), once. */
+void pr_beam_decoder_again (PrBeamDecoder *decoder);
 /* Run the newest code of every open beam. */
 void pr_beam_decoder_step (PrBeamDecoder *decoder, const PrBeams *beams);
 /* Log probabilities of the children of the rows just run, [beams->row_first[n_rows]], borrowed until the next call. */

@@ -8,11 +8,13 @@
 #include <math.h>
 #include <string.h>
 
+const char *const pr_normalise_names[] = { "trie", "vocabulary", NULL };
+
 /* One thread's memory; made when the thread takes its first group. */
 typedef struct
 {
   PrBeamDecoder *decoder;
-  PrBeams *beams;
+  PrBeams *beams, *paths; /* paths: one beam a search, to the wanted leaf */
 } Worker;
 
 typedef struct
@@ -22,6 +24,7 @@ typedef struct
   const PrBeamParams *params;
   const gint32 *tokens, *offsets;
   const PrBranches *branches; /* NULL: none */
+  const gint32 *wanted;       /* [searches] NULL: none */
   gint32 n_prompts, group;    /* prompts in all and in a group */
   gint32 n_users;             /* searches: prompts or branches */
   gint32 width;               /* beams that can exist */
@@ -30,9 +33,10 @@ typedef struct
 
   gint32 *leaves;
   float *scores;
-  double *flops;   /* [groups] */
-  gint64 *decoded; /* [groups] */
-  GError **errors; /* [groups] */
+  double *log_probs; /* [searches] of the wanted leaves */
+  double *flops;     /* [groups] */
+  gint64 *decoded;   /* [groups] */
+  GError **errors;   /* [groups] */
 } Search;
 
 /* The first search of PROMPT. */
@@ -177,6 +181,7 @@ measure (Search *s)
   size->steps = s->trie->levels - 1;
   size->scores = most_scores (s->trie, size->users, s->width);
   size->vocabulary = s->params->normalise == PR_NORMALISE_VOCAB;
+  size->again = s->wanted != NULL;
 }
 
 static gboolean
@@ -184,6 +189,12 @@ worker_ready (Search *s, Worker *w, GError **error)
 {
   if (w->beams == NULL)
     w->beams = pr_beams_new (s->trie, (gint32)s->size.users, s->width, !s->size.vocabulary, error);
+  if (w->beams != NULL && w->paths == NULL && s->wanted != NULL)
+    {
+      w->paths = pr_beams_new (s->trie, (gint32)s->size.users, 1, !s->size.vocabulary, error);
+      if (w->paths == NULL)
+        return FALSE;
+    }
   if (w->beams != NULL && w->decoder == NULL)
     w->decoder = pr_beam_decoder_new (s->lm, &s->size, error);
   return w->decoder != NULL;
@@ -227,6 +238,31 @@ search_group (Search *s, gint32 first, gint32 n, Worker *w, gint64 *ret_decoded,
   return FALSE;
 }
 
+/* The paths to the wanted leaves, from where the search of the group began. */
+static gboolean
+follow_group (Search *s, gint32 first, gint32 n, Worker *w, gint64 *ret_decoded, GError **error)
+{
+  gint32 from = first_user (s, first);
+
+  pr_beams_start (w->paths, first_user (s, first + n) - from);
+  if (!pr_beams_done (w->paths))
+    pr_beam_decoder_again (w->decoder);
+  while (!pr_beams_done (w->paths))
+    {
+      const float *log_probs = pr_beam_decoder_log_probs (w->decoder, w->paths);
+
+      if (!scores_are_finite (s, w->paths, log_probs, first, error))
+        return FALSE;
+      pr_beams_follow (w->paths, log_probs, s->wanted + from);
+      if (!pr_beams_done (w->paths))
+        pr_beam_decoder_step (w->decoder, w->paths);
+      *ret_decoded += w->paths->n_rows;
+    }
+  for (gint32 u = 0; u < w->paths->n_users; u++)
+    s->log_probs[from + u] = w->paths->scores[u];
+  return TRUE;
+}
+
 static void
 write_user (const Search *s, const PrBeams *beams, gint32 first, gint32 user)
 {
@@ -247,7 +283,8 @@ search_tile (gpointer ctx, gsize tile, guint worker)
   Worker *w = &s->workers[worker];
   gint32 first = (gint32)tile * s->group, n = MIN (s->group, s->n_prompts - first);
 
-  if (!worker_ready (s, w, &s->errors[tile]) || !search_group (s, first, n, w, &s->decoded[tile], &s->errors[tile]))
+  if (!worker_ready (s, w, &s->errors[tile]) || !search_group (s, first, n, w, &s->decoded[tile], &s->errors[tile])
+      || (s->wanted != NULL && !follow_group (s, first, n, w, &s->decoded[tile], &s->errors[tile])))
     return;
   s->flops[tile] = pr_beam_decoder_take_flops (w->decoder);
   for (gint32 u = first_user (s, first); u < first_user (s, first + n); u++)
@@ -280,15 +317,45 @@ finish (const Search *s, gsize n_groups, PrBeamStats *stats, GError **error)
   return TRUE;
 }
 
+static gboolean
+check_wanted (const Search *s, GError **error)
+{
+  for (gint32 u = 0; u < s->n_users; u++)
+    if (s->wanted[u] < 0 || s->wanted[u] >= pr_trie_n_leaves (s->trie))
+      {
+        g_set_error (error, PR_ERROR, PR_ERROR_DATA, "search %d: there is no tuple %d among the %d of the catalogue", u,
+                     s->wanted[u], pr_trie_n_leaves (s->trie));
+        return FALSE;
+      }
+  return TRUE;
+}
+
 gboolean
 pr_beam_search (PrLm *lm, const PrTrie *trie, const PrBeamParams *params, const gint32 *tokens, const gint32 *offsets,
                 gsize n_users, const PrBranches *branches, gint32 *ret_leaves, float *ret_scores,
                 PrBeamStats *ret_stats, GError **error)
 {
-  Search s = { .lm = lm, .trie = trie, .params = params, .tokens = tokens, .offsets = offsets, .branches = branches };
+  return pr_beam_search_for (lm, trie, params, tokens, offsets, n_users, branches, NULL, ret_leaves, ret_scores, NULL,
+                             ret_stats, error);
+}
+
+gboolean
+pr_beam_search_for (PrLm *lm, const PrTrie *trie, const PrBeamParams *params, const gint32 *tokens,
+                    const gint32 *offsets, gsize n_users, const PrBranches *branches, const gint32 *wanted,
+                    gint32 *ret_leaves, float *ret_scores, double *ret_log_probs, PrBeamStats *ret_stats,
+                    GError **error)
+{
+  Search s = { .lm = lm,
+               .trie = trie,
+               .params = params,
+               .tokens = tokens,
+               .offsets = offsets,
+               .branches = branches,
+               .wanted = wanted };
   gsize n_found, n_groups, n_workers = pr_threads_get ();
   g_autofree gint32 *leaves = NULL;
   g_autofree float *scores = NULL;
+  g_autofree double *log_probs = NULL;
   gboolean ok;
 
   g_return_val_if_fail (params->beams >= 1 && params->users_at_once >= 1 && n_users < G_MAXINT32, FALSE);
@@ -300,6 +367,8 @@ pr_beam_search (PrLm *lm, const PrTrie *trie, const PrBeamParams *params, const 
   if (!check_prompts (&s, error) || (branches != NULL && !check_branches (&s, error)))
     return FALSE;
   s.n_users = first_user (&s, s.n_prompts);
+  if (wanted != NULL && !check_wanted (&s, error))
+    return FALSE;
   s.group = (gint32)MIN (params->users_at_once, s.n_prompts);
   s.width = (gint32)MIN (params->beams, pr_trie_n_leaves (trie));
   measure (&s);
@@ -315,6 +384,7 @@ pr_beam_search (PrLm *lm, const PrTrie *trie, const PrBeamParams *params, const 
   n_found = (gsize)s.n_users * (gsize)params->beams;
   s.leaves = leaves = g_new (gint32, n_found);
   s.scores = scores = g_new (float, n_found);
+  s.log_probs = log_probs = g_new0 (double, (gsize)s.n_users);
   s.workers = g_new0 (Worker, n_workers);
   s.flops = g_new0 (double, n_groups);
   s.decoded = g_new0 (gint64, n_groups);
@@ -326,11 +396,14 @@ pr_beam_search (PrLm *lm, const PrTrie *trie, const PrBeamParams *params, const 
     {
       memcpy (ret_leaves, leaves, n_found * sizeof *leaves);
       memcpy (ret_scores, scores, n_found * sizeof *scores);
+      if (wanted != NULL)
+        memcpy (ret_log_probs, log_probs, (gsize)s.n_users * sizeof *log_probs);
     }
   for (gsize i = 0; i < n_workers; i++)
     {
       pr_beam_decoder_free (s.workers[i].decoder);
       pr_beams_free (s.workers[i].beams);
+      pr_beams_free (s.workers[i].paths);
     }
   for (gsize g = 0; g < n_groups; g++)
     g_clear_error (&s.errors[g]);

@@ -195,6 +195,47 @@ pr_beams_advance (PrBeams *beams, const float *log_probs)
   open_rows (beams);
 }
 
+/* The child of NODE above LEAF. */
+static gint32
+child_towards (const PrTrie *trie, gint32 depth, gint32 node, gint32 leaf)
+{
+  gint32 low = trie->first[depth][node], high = trie->first[depth][node + 1] - 1;
+
+  while (low < high)
+    {
+      gint32 middle = low + (high - low + 1) / 2;
+
+      if (trie->leaves[depth + 1][middle] <= leaf)
+        low = middle;
+      else
+        high = middle - 1;
+    }
+  return low;
+}
+
+void
+pr_beams_follow (PrBeams *beams, const float *log_probs, const gint32 *leaves)
+{
+  gsize width = (gsize)beams->width;
+  gint32 row = 0;
+
+  for (gint32 user = 0; user < beams->n_users; user++)
+    {
+      gsize beam = (gsize)user * width;
+      gint32 first = beams->trie->first[beams->depth][beams->nodes[beam]];
+      gint32 child = child_towards (beams->trie, beams->depth, beams->nodes[beam], leaves[user]);
+
+      if (is_open (beams, beam))
+        {
+          beams->scores[beam] += (double)log_probs[beams->row_first[row] + (gsize)(child - first)];
+          row++;
+        }
+      beams->nodes[beam] = child;
+    }
+  beams->depth++;
+  open_rows (beams);
+}
+
 void
 pr_beams_result (const PrBeams *beams, gint32 user, gint32 *ret_leaves, float *ret_scores)
 {

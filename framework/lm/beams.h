@@ -46,6 +46,7 @@ void pr_beams_start (PrBeams *beams, gint32 n_users);
  * rows. */
 void pr_beams_advance (PrBeams *beams, const float *log_probs);
 
+<<<<<<< HEAD
 /* SCORES [row_first[n_rows]] from logits of the children of every row to log probabilities: log softmax over the children
  * of each row. */
 void pr_beams_normalise (const PrBeams *beams, float *scores);
@@ -57,6 +58,11 @@ void pr_beams_normalise (const PrBeams *beams, float *scores);
 typedef const float *(*PrBeamsAskFunc) (gpointer ctx, const PrBeams *beams, GError **error);
 gboolean pr_beams_run (PrBeams *beams, gint32 n_users, PrBeamsAskFunc ask, gpointer ctx, gint32 *ret_user,
                        GError **error);
+=======
+/* In the place of pr_beams_advance(), where every user has one beam (width 1): beams go on towards LEAVES [users] of
+ * the trie, whatever is best there, and their scores become log probabilities of these leaves. */
+void pr_beams_follow (PrBeams *beams, const float *log_probs, const gint32 *leaves);
+>>>>>>> main
 
 /* Nothing is left to decide. */
 static inline gboolean

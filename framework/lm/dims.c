@@ -69,6 +69,8 @@ pr_run_set_lm (PrRun *run, const char *slot, const PrLm *lm)
   pr_run_set_dim (run, slot, "family", config->family);
   pr_run_set_dim (run, slot, "vocab", config->vocab);
   pr_run_set_dim (run, slot, "n_params", pr_lm_config_n_params (config));
+  pr_run_set_dim (run, slot, "sid_tokens", pr_lm_n_sid_tokens (lm));
+  pr_run_set_dim (run, slot, "tuned", pr_lm_protocol (lm) != NULL);
 }
 
 void

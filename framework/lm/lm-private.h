@@ -11,8 +11,6 @@ char *pr_lm_config_fault (const PrLmConfig *config);
 /* A model with zero weights: IO error if memory does not suffice.  CONFIG was checked.  Takes the tokenizer (NULL for
  * models over bare ids, which cannot be saved), also on failure. */
 PrLm *pr_lm_alloc (const PrLmConfig *config, PrTokenizer *tokenizer, GError **error);
-/* Zeroed memory for N floats, aligned to 64 bytes; IO error naming WHAT.  free() it. */
-float *pr_lm_floats (gint64 n, const char *what, GError **error);
 /* N(0, sd) into ret_values [n]: a pure function of (seed, stream), in parallel. */
 void pr_lm_fill_normal (guint64 seed, const char *stream, float sd, gint64 n, float *ret_values);
 

@@ -4,30 +4,13 @@
 #include <pauserec/rng.h>
 #include <pauserec/threads.h>
 
+#include "compute/floats.h"
 #include "lm/lm-private.h"
 
 #include <errno.h>
 #include <glib/gstdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-float *
-pr_lm_floats (gint64 n, const char *what, GError **error)
-{
-  void *memory = NULL;
-  gsize bytes = (gsize)MAX (n, 16) * sizeof (float);
-
-  if (n < 0 || n > (gint64)(G_MAXINT64 / sizeof (float)) || posix_memalign (&memory, 64, bytes) != 0)
-    {
-      g_set_error (error, PR_ERROR, PR_ERROR_IO,
-                   "not enough memory for the %s (%" G_GINT64_FORMAT
-                   " numbers of 4 bytes); use a smaller model or a machine with more memory",
-                   what, n);
-      return NULL;
-    }
-  memset (memory, 0, bytes);
-  return memory;
-}
 
 #define NORMAL_TILE 4096
 
@@ -66,7 +49,7 @@ pr_lm_alloc (const PrLmConfig *config, PrTokenizer *tokenizer, GError **error)
   lm->config = *config;
   lm->tokenizer = tokenizer;
   lm->layout = pr_lm_layout_new (config);
-  lm->weights = pr_lm_floats (lm->layout->size, "weights of the language model", error);
+  lm->weights = pr_floats_new (lm->layout->size, "weights of the language model", error);
   if (lm->weights == NULL)
     g_clear_pointer (&lm, pr_lm_free);
   return lm;
@@ -202,6 +185,23 @@ PrTokenizer *
 pr_lm_tokenizer (const PrLm *lm)
 {
   return lm->tokenizer;
+}
+
+gint32
+pr_lm_n_sid_tokens (const PrLm *lm)
+{
+  gint32 n = 0;
+
+  for (gint32 level = 0; lm->tokenizer != NULL && level < PR_SID_MAX_LEVELS; level++)
+    for (gint32 code = 0;; code++, n++)
+      {
+        char name[32];
+
+        g_snprintf (name, sizeof name, "<%c_%d>", 'a' + level, code);
+        if (pr_tokenizer_lookup (lm->tokenizer, name) < 0)
+          break;
+      }
+  return n;
 }
 
 const PrProtocol *

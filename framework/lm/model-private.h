@@ -62,6 +62,10 @@ struct PrModel
   gsize n_tiles;
   gboolean latent; /* the chunk has latent positions */
   gint32 *host;    /* [max_rows] */
+
+  /* Called inside each tile after layer L has rotated its queries and keys (qk); NULL: nobody looks. */
+  void (*watch) (gpointer ctx, const PrModelTile *tile, gint32 l);
+  gpointer watch_ctx;
 };
 
 /* Uploads what CHUNK says and cuts it into tiles. */

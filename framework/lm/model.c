@@ -283,6 +283,8 @@ forward_layers (PrModel *m, const PrModelTile *t)
 
       pr_layer_attention_in (layer, t->rows, m->positions + row, m->x + at * w->hidden, m->normed + row * w->hidden,
                              m->rstd + at, qkv + row * w->qkv, m->qk + row * w->qk, m->qk_rstd + at * w->heads);
+      if (m->watch != NULL)
+        m->watch (m->watch_ctx, t, l);
       m->backend->attention_forward (&layer->attention, m->chunk->offsets + t->sequence, t->n_sequences, m->qk,
                                      m->qk + w->q, qkv + w->qk, m->attended + base * w->q,
                                      m->lse + base * m->config.heads);

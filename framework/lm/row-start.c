@@ -1,8 +1,8 @@
 /* row-start.c - the start of a new token's row from the rows of a group of tokens. */
 #include "config.h"
 
-#include <pauserec/error.h>
 #include <pauserec/rng.h>
+#include <pauserec/tokengroups.h>
 #include <pauserec/tokenrows.h>
 
 #include <math.h>
@@ -13,23 +13,15 @@ const char *const pr_row_start_names[] = { "mean", "normal", "text-mean", "sid-m
 static gboolean *
 find_sid_rows (const PrLm *lm, const PrSids *sids, GError **error)
 {
-  g_auto (GStrv) names = pr_sids_token_names (sids);
-  g_autofree gboolean *is_sid = g_new0 (gboolean, (gsize)pr_lm_config (lm)->vocab);
+  g_autofree gint32 *ids = pr_sids_token_ids (sids, lm, error);
+  gboolean *is_sid;
 
-  for (gsize i = 0; names[i] != NULL; i++)
-    {
-      gint32 id = pr_tokenizer_lookup (pr_lm_tokenizer (lm), names[i]);
-
-      if (id < 0)
-        {
-          g_set_error (error, PR_ERROR, PR_ERROR_DATA,
-                       "the model lacks the SID token '%s'; ground the model in these SIDs first (sid-grounding)",
-                       names[i]);
-          return NULL;
-        }
-      is_sid[id] = TRUE;
-    }
-  return g_steal_pointer (&is_sid);
+  if (ids == NULL)
+    return NULL;
+  is_sid = g_new0 (gboolean, (gsize)pr_lm_config (lm)->vocab);
+  for (gint32 i = 0; i < pr_sids_n_tokens (sids); i++)
+    is_sid[ids[i]] = TRUE;
+  return is_sid;
 }
 
 /* Write N(mean, 1e-9 x variance) of the other rows with is_sid[row] == WANTED into the row of TOKEN. */

@@ -52,6 +52,8 @@ pr_sft_plan (PrPlan *plan, const PrSftParams *sft, const PrTrainParams *train, c
   PrLmConfig config;
 
   pr_plan_set_dim (plan, "lm", "thinking", shape->thinking);
+  pr_plan_set_dim (plan, "lm", "tuned", 1);
+  pr_plan_set_dim (plan, "lm", "sid_tokens", pr_plan_input_dim (plan, "lm", "sid_tokens"));
   if (!pr_plan_input_lm (plan, "lm", &config, &vocab_known))
     return;
   pr_plan_set_lm (plan, "lm", &config, vocab_known && !shape->new_tokens);

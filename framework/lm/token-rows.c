@@ -3,6 +3,7 @@
 #include <pauserec/error.h>
 #include <pauserec/tensors.h>
 
+#include "compute/floats.h"
 #include "lm/lm-private.h"
 
 #include <errno.h>
@@ -61,7 +62,7 @@ grow_vocab (PrLm *lm, gint32 vocab, GError **error)
   if (!pr_lm_config_check (&config, error))
     return FALSE;
   layout = pr_lm_layout_new (&config);
-  weights = pr_lm_floats (layout->size, "weights with rows for new tokens", error);
+  weights = pr_floats_new (layout->size, "weights with rows for new tokens", error);
   if (weights == NULL)
     {
       pr_lm_layout_free (layout);

@@ -1,9 +1,11 @@
-/* trainer.h - the pieces of pr_train(): batches, updates, validation and checkpoints. */
+/* trainer.h - the pieces of pr_train(): batches of examples, and what the training loop (fit.h) asks of a language
+ * model. */
 #ifndef PR_TRAINER_H
 #define PR_TRAINER_H
 
 #include <pauserec/train.h>
 
+#include "fit/fit-private.h"
 #include "lm/model.h"
 
 /* Batches ------------------------------------------------------------------ */
@@ -42,118 +44,30 @@ gint64 pr_batch_rows (const PrBatch *batch);
  * gradients of activations; 3, with those of weights too.  Each sequence counts its own latent positions. */
 double pr_batch_flops (const PrBatch *batch, const PrLmConfig *config, int passes);
 
-/* Schedule ----------------------------------------------------------------- */
-
-guint64 pr_train_steps_per_epoch (const PrTrainParams *params, gsize n_examples);
-/* Learning rate of the update that follows STEP updates of TOTAL. */
-double pr_train_lr (const PrTrainParams *params, guint64 step, guint64 total);
-
 /* The trainer -------------------------------------------------------------- */
 
-typedef enum
-{
-  PR_SERIES_LOSS,
-  PR_SERIES_LR,
-  PR_SERIES_GRAD_NORM,
-  PR_SERIES_VALID, /* valid_loss or the score's name */
-  PR_SERIES_EMPTY,
-  PR_N_SERIES /* those of PrTraining.series follow */
-} PrSeries;
-
-/* What was said to the run, so that a resumed training can say it again.  Numbers of one type: a row of a tensor. */
 typedef struct
 {
-  double series, step, value;
-} PrPoint;
-
-/* Everything that changes from step to step; what a checkpoint holds. */
-typedef struct
-{
-  guint64 step;            /* updates done */
-  guint64 n_empty, n_seen; /* examples of this epoch without loss; examples with loss so far */
-  gboolean has_best;
-  double best;
-  guint64 best_step;
-  double costs[PR_N_COSTS];
-  GArray *points;      /* PrPoint */
-  float *m, *v;        /* [n_moving] */
-  float *best_weights; /* [n_moving]; NULL unless the best weights are kept */
-} PrTrainState;
-
-typedef struct PrTrainer PrTrainer;
-
-struct PrTrainLog
-{
-  PrTrainer *trainer;
-  guint64 step; /* of the points that come */
-};
-
-struct PrTrainer
-{
-  PrRun *run;
   PrLm *lm;
   const PrTraining *training;
   const PrTrainParams *params;
   guint64 seed;
-
-  guint64 total_steps, steps_per_epoch;
-  gint64 n_moving; /* floats that move: the whole layout, or n_rows x hidden */
-  float *grads;    /* [n_moving] */
   PrModel *model;
   gint64 model_rows;
   PrBatch *batch;
-  guint32 *order; /* of the epoch; NULL unless shuffled */
-  guint64 order_epoch;
-  gsize round_steps, round_examples; /* updates of a round, examples that it made */
-  GArray *picked;                    /* guint32: what the round was made from */
-  PrTrainLog log;
-  /* What hooks may have changed since the coming step began: undone if the user interrupts before its update. */
-  struct
-  {
-    gboolean set;
-    guint n_points;
-    double costs[PR_N_COSTS];
-    guint8 *state; /* [state_bytes] */
-  } mark;
-  GArray *losses;    /* float: of a validation chunk */
-  char *fingerprint; /* SHA-256 of all that the result depends on */
-  PrTrainState state;
-};
+  gsize round_examples; /* that the round made */
+  GArray *losses;       /* float: of a validation chunk */
+} PrTrainer;
 
-/* Say a point of a curve to the run and remember it. */
-void pr_trainer_point (PrTrainer *trainer, gsize series, guint64 step, double value);
-/* Say all points again that a checkpoint brought. */
-void pr_trainer_repeat_points (PrTrainer *trainer);
 /* A workspace of at least ROWS rows. */
 gboolean pr_trainer_reserve (PrTrainer *trainer, gint64 rows, GError **error);
 
-/* What moves, gathered into ret_values [n_moving], and put back. */
-void pr_trainer_gather (const PrTrainer *trainer, float *ret_values);
-void pr_trainer_scatter (PrTrainer *trainer, const float *values);
+/* round.c: the hooks that are due before STEP, and its examples into the batch. */
+gboolean pr_trainer_begin_step (PrTrainer *trainer, const PrFitStep *step, PrTrainLog *log, GError **error);
+gboolean pr_trainer_build_batch (PrTrainer *trainer, const PrFitStep *step, GError **error);
 
-double pr_trainer_grad_norm (const PrTrainer *trainer);
-/* AdamW with gradients times GRAD_SCALE; state.step is the number of updates before this one. */
-void pr_trainer_update (PrTrainer *trainer, double lr, double grad_scale);
-
-/* round.c: hooks.  Points of the log now belong to update STEP. */
-void pr_trainer_log_at (PrTrainer *trainer, guint64 step);
-/* Undo what hooks said and decided before an update that did not come. */
-void pr_trainer_forget_hooks (PrTrainer *trainer);
-/* begin_epoch and make_round where they are due before the coming update. */
-gboolean pr_trainer_begin_step (PrTrainer *trainer, GError **error);
-/* The examples of the coming update into the batch. */
-gboolean pr_trainer_build_batch (PrTrainer *trainer, GError **error);
-/* Between rounds, where nothing but the state has to be kept. */
-gboolean pr_trainer_between_rounds (const PrTrainer *trainer);
-
-/* Validation as TRAINING asks; keeps the best weights.  No-op where there is none. */
-gboolean pr_trainer_validates (const PrTrainer *trainer);
-gboolean pr_trainer_validate (PrTrainer *trainer, GError **error);
-
-/* Checkpoints: NAME-<fingerprint>-<step>.safetensors in the run's scratch folder. */
-char *pr_checkpoint_fingerprint (const PrTrainer *trainer);
-gboolean pr_checkpoint_save (const PrTrainer *trainer, GError **error);
-/* The newest that is whole and of this training; FALSE without an error if there is none. */
-gboolean pr_checkpoint_load (PrTrainer *trainer);
+/* validation.c: PrFit.validate with CTX = PrTrainer, as the training asks: its score, or the mean loss of its
+ * validation examples. */
+gboolean pr_trainer_validate (gpointer ctx, PrTrainLog *log, double *ret_value, GError **error);
 
 #endif

@@ -102,6 +102,11 @@ pr_trie_new_bases (const PrSids *sids, const gint32 *bases)
     }
   trie->item_first = g_new (gint32, (gsize)pr_trie_n_leaves (trie) + 1);
   fill_nodes (trie, sids);
+  trie->n_items = (gint32)sids->n_items;
+  trie->item_leaf = g_new (gint32, sids->n_items + 1);
+  for (gint32 leaf = 0; leaf < pr_trie_n_leaves (trie); leaf++)
+    for (gint32 i = trie->item_first[leaf]; i < trie->item_first[leaf + 1]; i++)
+      trie->item_leaf[trie->items[i]] = leaf;
   return trie;
 }
 
@@ -139,6 +144,7 @@ pr_trie_free (PrTrie *trie)
     }
   g_free (trie->item_first);
   g_free (trie->items);
+  g_free (trie->item_leaf);
   g_free (trie);
 }
 
@@ -162,6 +168,12 @@ gint32
 pr_trie_n_leaves (const PrTrie *trie)
 {
   return trie->n_nodes[trie->levels];
+}
+
+gint32
+pr_trie_item_leaf (const PrTrie *trie, gint32 item)
+{
+  return item >= 0 && item < trie->n_items ? trie->item_leaf[item] : -1;
 }
 
 const gint32 *

@@ -19,6 +19,8 @@ struct PrTrie
   gint32 *leaves[PR_SID_MAX_LEVELS + 1]; /* [n_nodes[l] + 1] first leaf below a node */
   gint32 *item_first;                    /* [leaves + 1] */
   gint32 *items;                         /* by leaf, then by number */
+  gint32 n_items;
+  gint32 *item_leaf;                     /* [n_items] */
 };
 
 /* As pr_trie_new(), with the token id of the first code of every level. */

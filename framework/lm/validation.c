@@ -4,29 +4,19 @@
 
 #include "lm/trainer.h"
 
-#include <math.h>
-
-gboolean
-pr_trainer_validates (const PrTrainer *trainer)
-{
-  return trainer->params->eval_every > 0
-         && (trainer->training->valid_example != NULL || trainer->training->score != NULL);
-}
-
 /* Adds the losses of the collected examples and forgets the examples. */
 static gboolean
-add_losses (PrTrainer *trainer, double *sum, double *weights, GError **error)
+add_losses (PrTrainer *trainer, PrTrainLog *log, double *sum, double *weights, GError **error)
 {
   PrBatch *batch = trainer->batch;
   PrChunk chunk;
   gint64 first_row;
 
-  trainer->state.costs[PR_COST_INFER_TOKENS] += (double)pr_batch_rows (batch);
-  trainer->state.costs[PR_COST_FLOPS] += pr_batch_flops (batch, &trainer->lm->config, 1);
+  pr_train_log_cost (log, PR_COST_INFER_TOKENS, (double)pr_batch_rows (batch));
+  pr_train_log_cost (log, PR_COST_FLOPS, pr_batch_flops (batch, &trainer->lm->config, 1));
   while (pr_batch_next_chunk (batch, trainer->params->chunk_tokens, &chunk, &first_row))
     {
-      if (!pr_trainer_reserve (trainer, chunk.offsets[chunk.n_sequences], error)
-          || !pr_run_step (trainer->run, trainer->state.step, trainer->total_steps, error))
+      if (!pr_trainer_reserve (trainer, chunk.offsets[chunk.n_sequences], error) || !pr_train_log_tick (log, error))
         return FALSE;
       g_array_set_size (trainer->losses, (guint)chunk.n_targets);
       pr_model_losses (trainer->model, trainer->lm->weights, &chunk, 1, &g_array_index (trainer->losses, float, 0));
@@ -43,7 +33,7 @@ add_losses (PrTrainer *trainer, double *sum, double *weights, GError **error)
 }
 
 static gboolean
-mean_loss (PrTrainer *trainer, double *ret_loss, GError **error)
+mean_loss (PrTrainer *trainer, PrTrainLog *log, double *ret_loss, GError **error)
 {
   const PrTraining *training = trainer->training;
   double sum = 0, weights = 0;
@@ -57,10 +47,10 @@ mean_loss (PrTrainer *trainer, double *ret_loss, GError **error)
           return FALSE;
         }
       if (pr_batch_rows (trainer->batch) >= trainer->params->chunk_tokens
-          && !add_losses (trainer, &sum, &weights, error))
+          && !add_losses (trainer, log, &sum, &weights, error))
         return FALSE;
     }
-  if (!add_losses (trainer, &sum, &weights, error))
+  if (!add_losses (trainer, log, &sum, &weights, error))
     return FALSE;
   if (weights == 0)
     {
@@ -74,33 +64,12 @@ mean_loss (PrTrainer *trainer, double *ret_loss, GError **error)
 }
 
 gboolean
-pr_trainer_validate (PrTrainer *trainer, GError **error)
+pr_trainer_validate (gpointer ctx, PrTrainLog *log, double *ret_value, GError **error)
 {
+  PrTrainer *trainer = ctx;
   const PrTraining *training = trainer->training;
-  PrTrainState *state = &trainer->state;
-  gboolean is_score = training->score != NULL;
-  double value = 0;
 
-  pr_trainer_log_at (trainer, state->step);
-  if (is_score ? !training->score (training->ctx, trainer->lm, &trainer->log, &value, error)
-               : !mean_loss (trainer, &value, error))
-    return FALSE;
-  if (!isfinite (value))
-    {
-      g_set_error (error, PR_ERROR, PR_ERROR_NUMERIC,
-                   "training '%s': the validation value after step %" G_GUINT64_FORMAT
-                   " is %g; lower lr or raise warmup",
-                   trainer->training->name, state->step, value);
-      return FALSE;
-    }
-  pr_trainer_point (trainer, PR_SERIES_VALID, state->step, value);
-  if (!state->has_best || (is_score ? value > state->best : value < state->best))
-    {
-      state->has_best = TRUE;
-      state->best = value;
-      state->best_step = state->step;
-      if (state->best_weights != NULL)
-        pr_trainer_gather (trainer, state->best_weights);
-    }
-  return TRUE;
+  if (training->score != NULL)
+    return training->score (training->ctx, trainer->lm, log, ret_value, error);
+  return mean_loss (trainer, log, ret_value, error);
 }

@@ -89,6 +89,26 @@ gboolean pr_answer (PrLm *lm, const PrPrompter *prompter, const PrTrie *trie, co
                     const guint64 *ids, gint64 keep, gint32 *ret_leaves, float *ret_scores, PrAnswerStats *stats,
                     PrTexts *ret_thoughts, GError **error);
 
+/* The first half of it, in cot mode only: the thoughts of N prompts.  RET_THOUGHTS (initialised) is replaced by what of
+ * each is searched, its `stopped` saying whether it is at all: a malformed thought has 0 and no tokens under
+ * PR_MALFORMED_MISS.  BEAM: how many users at once. */
+gboolean pr_answer_think (PrLm *lm, const PrPrompter *prompter, const PrTrie *trie, const PrBeamParams *beam,
+                          const PrThinkParams *think, guint64 seed, const gint32 *tokens, const gint32 *offsets,
+                          gsize n, const guint64 *ids, PrTexts *ret_thoughts, PrAnswerStats *stats, GError **error);
+
+/* The second half of it, below thoughts of anybody's: what would the model answer if it had thought that?  In cot mode
+ * only (PLUGIN).  THOUGHTS: of prompt u those with numbers first[u] .. first[u + 1] - 1, at least one, words without
+ * </think>, which is added; they may be empty.  For each, as pr_beam_search_for() with `beams` of BEAM: ret_leaves and
+ * ret_scores [thoughts, beams] of the search below it, and ret_log_probs [thoughts] of the tuple WANTED [thoughts] (both
+ * may be NULL): ln p (SID | prompt, thought), whether the beams hold it or not.  Nothing is pooled.
+ * Same bits for any number of threads.  Costs are added to STATS (may be NULL), the thoughts not being counted as the
+ * model's.  DATA: a thought with SIDs or tags in it, or that does not fit the model's positions; the errors of the
+ * search. */
+gboolean pr_answer_given (PrLm *lm, const PrPrompter *prompter, const PrTrie *trie, const PrBeamParams *beam,
+                          const gint32 *tokens, const gint32 *offsets, gsize n, const PrBranches *thoughts,
+                          const gint32 *wanted, gint32 *ret_leaves, float *ret_scores, double *ret_log_probs,
+                          PrAnswerStats *stats, GError **error);
+
 /* How many tokens of a thought may stand there: up to the first that is no word. */
 gsize pr_thought_sound_length (const PrPrompter *prompter, const gint32 *tokens, gsize n);
 

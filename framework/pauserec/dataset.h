@@ -34,6 +34,9 @@ typedef struct
   const char *const *categories; /* NULL-terminated, root to leaf */
 } PrItem;
 
+/* May ID name an item or a user: not empty, UTF-8, no control characters (it has to survive one line of a text file). */
+gboolean pr_id_ok (const char *id);
+
 typedef struct PrDataset PrDataset;
 
 PrDataset *pr_dataset_load (const char *dir, GError **error);
@@ -57,7 +60,14 @@ gint32 pr_dataset_target (const PrDataset *dataset, gint64 user, PrSplit split);
 /* Purchases that training may use: all but the last two. */
 const gint32 *pr_dataset_train_sequence (const PrDataset *dataset, gint64 user, gint64 *ret_n);
 
+<<<<<<< HEAD
 /* How often each item stands in the training sequences, [n_items]; the caller frees. */
+=======
+/* Up to MOST users with a target in SPLIT (GArray of gint32, to unref), in an order that is drawn for STREAM (rng.h) and
+ * for nothing else: the same in every arm and seed, and a smaller MOST is the beginning of a larger one. */
+GArray *pr_dataset_draw_users (const PrDataset *dataset, PrSplit split, gint64 most, const char *stream);
+/* How often training users bought each item, [n_items], to free: the prior among items that share a semantic id. */
+>>>>>>> main
 float *pr_dataset_train_counts (const PrDataset *dataset);
 
 /* Named groups of users ("text_only"): 1 where the user's *test* target belongs to the group.
@@ -68,6 +78,8 @@ const guint8 *pr_dataset_group (const PrDataset *dataset, gsize group); /* [n_us
 
 /* One line of text about an item: "TITLE by BRAND. CATEGORY > CATEGORY. DESCRIPTION", without what is absent. */
 void pr_item_append_text (const PrItem *item, GString *text);
+/* The last category of the item's path; "" if it has none. */
+const char *pr_item_leaf_category (const PrItem *item);
 
 /* Writing: for stages that make data sets. */
 typedef struct PrDatasetBuilder PrDatasetBuilder;
@@ -80,6 +92,12 @@ gsize pr_dataset_builder_add_group (PrDatasetBuilder *builder, const char *name)
 void pr_dataset_builder_set_group (PrDatasetBuilder *builder, gsize group, gint64 user, gboolean member);
 /* A line for dataset.json ("tie_rule", "filter", ...). */
 void pr_dataset_builder_note (PrDatasetBuilder *builder, const char *key, const char *value);
+/* What was added so far: categories are distinct last ones of items' paths. */
+typedef struct
+{
+  gint64 items, users, purchases, categories, brands;
+} PrDatasetSizes;
+PrDatasetSizes pr_dataset_builder_sizes (const PrDatasetBuilder *builder);
 gboolean pr_dataset_builder_write (PrDatasetBuilder *builder, const char *dir, GError **error);
 
 G_END_DECLS

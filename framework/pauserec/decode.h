@@ -27,6 +27,7 @@ typedef enum
   PR_NORMALISE_TRIE,  /* log-softmax over the codes that the trie allows: a distribution over items */
   PR_NORMALISE_VOCAB, /* log-softmax over the whole vocabulary, as transformers with prefix_allowed_tokens_fn */
 } PrNormalise;
+extern const char *const pr_normalise_names[]; /* "trie", "vocabulary", NULL */
 
 typedef struct
 {
@@ -67,6 +68,13 @@ typedef struct
 gboolean pr_beam_search (PrLm *lm, const PrTrie *trie, const PrBeamParams *params, const gint32 *tokens,
                          const gint32 *offsets, gsize n_users, const PrBranches *branches, gint32 *ret_leaves,
                          float *ret_scores, PrBeamStats *ret_stats, GError **error);
+/* The same, and beside it the log probability of one tuple a search, whether the beams hold it or not: WANTED leaves and
+ * ret_log_probs [n_users, or branches], the natural log of p (tuple | prompt, branch), normalised as PARAMS say.  WANTED
+ * may be NULL.  DATA too: a leaf that the trie lacks. */
+gboolean pr_beam_search_for (PrLm *lm, const PrTrie *trie, const PrBeamParams *params, const gint32 *tokens,
+                             const gint32 *offsets, gsize n_users, const PrBranches *branches, const gint32 *wanted,
+                             gint32 *ret_leaves, float *ret_scores, double *ret_log_probs, PrBeamStats *ret_stats,
+                             GError **error);
 /* Memory of a search with N_THREADS, beyond the model itself, for prompts of at most PROMPT tokens. */
 guint64 pr_beam_search_bytes (const PrLmConfig *config, const PrBeamParams *params, gint32 levels, gint64 prompt,
                               guint n_threads);
@@ -95,6 +103,8 @@ gboolean pr_trie_search (const PrTrie *trie, const PrBeamParams *params, gsize n
 
 gint32 pr_trie_n_leaves (const PrTrie *trie); /* distinct tuples */
 gint32 pr_trie_levels (const PrTrie *trie);
+/* The leaf of an item; -1 if the catalogue has no such item. */
+gint32 pr_trie_item_leaf (const PrTrie *trie, gint32 item);
 /* Items of a leaf (several where SIDs collide), by increasing item number. */
 const gint32 *pr_trie_leaf_items (const PrTrie *trie, gint32 leaf, gsize *ret_n);
 

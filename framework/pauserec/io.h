@@ -25,6 +25,11 @@ void pr_lines_error (const PrLines *lines, GError **error, const char *format, .
 
 /* JSON, with duplicate keys rejected.  Owned by the caller (json_decref). */
 json_t *pr_json_parse (const char *text, gsize length, const char *where, GError **error);
+/* Append what stands under KEY of OBJECT: a string, or a list of strings, joined by blanks (dumps split descriptions);
+ * nothing if it is null or not there.  FALSE: it is something else. */
+gboolean pr_json_append_text (const json_t *object, const char *key, GString *text);
+/* A string or a list of strings under KEY, as copies; nothing if it is null or not there.  FALSE: it is something else. */
+gboolean pr_json_append_strings (const json_t *object, const char *key, GPtrArray *strings);
 json_t *pr_json_load (const char *path, GError **error); /* files up to 256 MiB */
 /* Write with sorted keys and two-space indent, atomically (see pr_file_write). */
 gboolean pr_json_save (const json_t *value, const char *path, GError **error);

@@ -1,10 +1,11 @@
 /* itemtext.h - sequences that tie semantic ids to words (paper section 2, CPT), for stages and probes.
  *
- * Every item is described in up to four ways, as far as the data set has the words:
+ * Every item is described in up to five ways, as far as the data set has the words:
  *   title        TITLE
  *   details      TITLE by BRAND. CATEGORY > CATEGORY
  *   category     CATEGORY > CATEGORY
  *   description  everything known (pr_item_append_text), cut to `text_tokens` tokens as the others are
+ *   brand        BRAND; only where parameter `brand` says so, so that the brand is asked for as the category is
  * and in both directions (templates in the manner of OneRec-Think's alignment sentences, kept short):
  *   "Title of SID: TEXT<|endoftext|>"        "Item with the title TEXT:SID"
  * Beside these, on demand, an item's plain text, and "The user bought: SID SID ..." of training purchases without the
@@ -27,9 +28,10 @@ typedef enum
   PR_DESCRIBE_DETAILS,
   PR_DESCRIBE_CATEGORY,
   PR_DESCRIBE_FULL,
+  PR_DESCRIBE_BRAND,
   PR_N_DESCRIPTIONS,
 } PrDescription;
-extern const char *const pr_description_names[]; /* "title", "details", "category", "description", NULL */
+extern const char *const pr_description_names[]; /* "title", "details", "category", "description", "brand", NULL */
 
 /* The words of a description, one line; FALSE (nothing appended) if the item has none for it. */
 gboolean pr_item_describe (const PrItem *item, PrDescription description, GString *text);
@@ -48,6 +50,7 @@ typedef struct
   int64_t text_tokens;   /* of a description, at most */
   double plain_share;    /* plain texts per item and epoch */
   double sequence_share; /* purchase sequences per user and epoch */
+  bool brand;            /* show PR_DESCRIBE_BRAND too */
 } PrGroundingParams;
 
 /* Rows for a stage's table: TYPE has a member `PrGroundingParams grounding`. */
@@ -60,7 +63,9 @@ typedef struct
       PR_PARAM_REAL_AT (type, "plain_share", grounding.plain_share, 0, 100, 0.0,                                       \
                         "Plain item texts mixed in, per item and epoch."),                                             \
       PR_PARAM_REAL_AT (type, "sequence_share", grounding.sequence_share, 0, 100, 0.0,                                 \
-                        "Sequences of training purchases mixed in, per user and epoch.")
+                        "Sequences of training purchases mixed in, per user and epoch."),                              \
+      PR_PARAM_BOOL_AT (type, "brand", grounding.brand, false,                                                         \
+                        "The brand alone is a kind of description too (our choice: it has to be shown to be asked for).")
 
 typedef struct PrGrounding PrGrounding;
 

@@ -12,6 +12,11 @@ G_BEGIN_DECLS
 void pr_gemm (gboolean trans_a, gboolean trans_b, gint64 m, gint64 n, gint64 k, float alpha, const float *a, gint64 lda,
               const float *b, gint64 ldb, float beta, float *c, gint64 ldc);
 
+/* All eigenvalues and eigenvectors of a symmetric matrix A [n, n], which is destroyed.  RET_VALUES [n] descending; row i of
+ * RET_VECTORS [n, n] is the unit eigenvector of value i.  FALSE if the iteration does not converge, which finite input
+ * does not bring about. */
+gboolean pr_eigen_symmetric (double *a, gint64 n, double *ret_values, double *ret_vectors);
+
 /* Which BLAS this is, for provenance: "OpenBLAS 0.3.21 ..., core SkylakeX"; caller frees. */
 char *pr_blas_description (void);
 

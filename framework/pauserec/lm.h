@@ -62,6 +62,9 @@ PrTokenizer *pr_lm_tokenizer (const PrLm *lm);                  /* borrowed */
 const PrProtocol *pr_lm_protocol (const PrLm *lm);              /* NULL if none was set */
 void pr_lm_set_protocol (PrLm *lm, const PrProtocol *protocol); /* copies */
 
+/* Tokens of the vocabulary that are codes of semantic ids, "<a_0>" and so on (sids.h). */
+gint32 pr_lm_n_sid_tokens (const PrLm *lm);
+
 /* How rows of new tokens start. */
 typedef enum
 {
@@ -92,6 +95,18 @@ gboolean pr_lm_log_probs (PrLm *lm, const gint32 *tokens, const gint32 *offsets,
 /* Full logits, [offsets[n_sequences], vocab]: for tests and probes. */
 gboolean pr_lm_logits (PrLm *lm, const gint32 *tokens, const gint32 *offsets, gsize n_sequences, float *ret_logits,
                        GError **error);
+
+/* Where chosen positions look: probabilities of attention, softmax (q k / sqrt(head_dim)) over a position and those
+ * before it in its sequence, as the model computes them (rope, norms of queries and keys, grouped heads).
+ * QUERIES [n_queries]: rows of TOKENS, increasing.  A query at position p of its sequence has keys 0 .. p; into
+ * ret_attention go, query after query, [layers, heads, p + 1] probabilities, pr_lm_attention_size() floats in all.
+ * ret_hidden: what pr_lm_hidden() says, from the same pass; NULL: not wanted.  Same bits for any number of threads.
+ * Errors of pr_lm_hidden(), a latent step among them; DATA for queries that do not increase or are no rows; IO: memory. */
+gboolean pr_lm_attention (PrLm *lm, const gint32 *tokens, const gint32 *offsets, gsize n_sequences,
+                          const gint32 *queries, gsize n_queries, float *ret_attention, float *ret_hidden,
+                          GError **error);
+gsize pr_lm_attention_size (const PrLm *lm, const gint32 *offsets, gsize n_sequences, const gint32 *queries,
+                            gsize n_queries);
 
 /* token-embedding/1.  Saving tokens that LM lacks is a DATA error. */
 gboolean pr_token_embedding_save (PrLm *lm, const char *const *names, const char *dir, GError **error);

@@ -1,8 +1,8 @@
 /* lmdims.h - the shape of a language model as dimensions of an `lm/1` slot, for plan() and run().
  *
  * Dimensions: "family", "hidden", "layers", "heads", "kv_heads", "head_dim", "ffn", "max_positions", and, once
- * known, "vocab" and "n_params" (a trained tokenizer may end with fewer tokens than were asked for).  Models that were
- * fine-tuned have "thinking" too, their mode (PrThinking, protocol.h).
+ * known, "vocab" and "n_params" (a trained tokenizer may end with fewer tokens than were asked for); "sid_tokens", "tuned"
+ * and, of models that were fine-tuned, "thinking" (require.h).
  */
 #ifndef PAUSEREC_LMDIMS_H
 #define PAUSEREC_LMDIMS_H

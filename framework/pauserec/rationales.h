@@ -8,6 +8,11 @@
  *    the teacher was given, "sampling": {"temperature": T, "top_k": K, "top_p": P, "max_tokens": M} or null, "seed": S,
  *    "corruption": "shuffle-words" or null}
  * A text may be empty: the model then learns to think nothing there.
+ *
+ * Dimension "split" of a slot: the PrSplit whose targets all the rationales are of, where a stage promises one; the
+ * targets of PR_SPLIT_TRAIN may be any training purchase.  A rationale of a validation or test target ("gold") says what
+ * is to be predicted: for probes only.  Training stages ask for those of training purchases alone, by position, so that no
+ * other can reach them.
  */
 #ifndef PAUSEREC_RATIONALES_H
 #define PAUSEREC_RATIONALES_H

@@ -14,9 +14,8 @@
 #ifndef PAUSEREC_TRAIN_H
 #define PAUSEREC_TRAIN_H
 
+#include <pauserec/fit.h>
 #include <pauserec/lm.h>
-#include <pauserec/params.h>
-#include <pauserec/run.h>
 
 G_BEGIN_DECLS
 
@@ -37,64 +36,6 @@ void pr_example_mark (PrExample *example, float loss);
 /* Where examples come from: INDEX in [0, n), pure in (epoch, index), called from one thread at a time. Randomness by
  * rng.h with step = epoch. An example without any loss position is skipped (counted in the curve "empty_examples"). */
 typedef gboolean (*PrExampleFunc) (gpointer ctx, guint epoch, gsize index, PrExample *example, GError **error);
-
-/* Settings that every training stage shares, as manifest parameters. */
-typedef struct
-{
-  double epochs;       /* may be fractional */
-  int64_t max_steps;   /* 0: no limit */
-  int64_t batch_size;  /* examples an optimizer step */
-  double lr;           /* peak */
-  int schedule;        /* PrSchedule */
-  double warmup;       /* share of all steps */
-  double min_lr;       /* share of lr at the end of cosine and linear */
-  double weight_decay; /* decoupled; matrices only, not norms and biases */
-  double beta1, beta2, eps;
-  double clip;              /* largest global gradient norm; 0: off */
-  double dropout;           /* on embeddings' output and on each residual branch, as GPT-2 */
-  int64_t chunk_tokens;     /* tokens processed at once */
-  int64_t checkpoint_steps; /* optimizer steps between checkpoints; 0: none.  Not part of the result */
-  int64_t eval_every;       /* epochs between validations; 0: never */
-  bool keep_best;           /* return the weights of the best validation instead of the last */
-} PrTrainParams;
-
-typedef enum
-{
-  PR_SCHEDULE_COSINE,
-  PR_SCHEDULE_LINEAR,
-  PR_SCHEDULE_CONSTANT,
-} PrSchedule;
-extern const char *const pr_schedule_names[];
-
-/* Rows for a stage's table: TYPE has a member `PrTrainParams train`. */
-#define PR_TRAIN_PARAMS(type, epochs_, lr_, batch_, wd_)                                                                      \
-  PR_PARAM_REAL_AT (type, "epochs", train.epochs, 0, 10000, epochs_, "Passes over the examples; may be fractional."),         \
-  PR_PARAM_INT_AT (type, "max_steps", train.max_steps, 0, G_MAXINT32, 0, "Stop after this many optimizer steps; 0: no limit."), \
-  PR_PARAM_INT_AT (type, "batch_size", train.batch_size, 1, 1 << 20, batch_, "Examples an optimizer step."),                  \
-  PR_PARAM_REAL_AT (type, "lr", train.lr, 0, 10, lr_, "Peak learning rate of AdamW."),                                        \
-  PR_PARAM_CHOICE_AT (type, "schedule", train.schedule, pr_schedule_names, 0, "Learning rate after the warm-up."),            \
-  PR_PARAM_REAL_AT (type, "warmup", train.warmup, 0, 1, 0.1, "Share of all steps in which the learning rate rises linearly from 0."), \
-  PR_PARAM_REAL_AT (type, "min_lr", train.min_lr, 0, 1, 0.0, "Learning rate at the end of cosine and linear, as a share of lr."), \
-  PR_PARAM_REAL_AT (type, "weight_decay", train.weight_decay, 0, 10, wd_, "Decoupled weight decay of matrices."),             \
-  PR_PARAM_REAL_AT (type, "beta1", train.beta1, 0, 0.999999, 0.9, "AdamW's decay of the first moment."),                      \
-  PR_PARAM_REAL_AT (type, "beta2", train.beta2, 0, 0.999999, 0.999, "AdamW's decay of the second moment."),                   \
-  PR_PARAM_REAL_AT (type, "eps", train.eps, 1e-30, 1, 1e-8, "AdamW's epsilon."),                                              \
-  PR_PARAM_REAL_AT (type, "clip", train.clip, 0, 1e9, 1.0, "Largest global gradient norm; 0: no clipping."),                  \
-  PR_PARAM_REAL_AT (type, "dropout", train.dropout, 0, 0.95, 0.0, "Dropout on the embeddings' output and on every residual branch."), \
-  PR_PARAM_INT_AT (type, "chunk_tokens", train.chunk_tokens, 16, 1 << 20, 2048, "Tokens processed at once; bounds memory."),   \
-  PR_PARAM_INT_NOT_IN_KEY_AT (type, "checkpoint_steps", train.checkpoint_steps, 0, G_MAXINT32, 200, "Optimizer steps between checkpoints; 0: none."), \
-  PR_PARAM_INT_AT (type, "eval_every", train.eval_every, 0, 100000, 1, "Epochs between validations; 0: never."),              \
-  PR_PARAM_BOOL_AT (type, "keep_best", train.keep_best, true, "Return the weights with the best validation value, not the last.")
-
-/* What a stage's hooks may tell while a training is under way.  It is kept in checkpoints and told again by a resumed
- * training, unlike what is said to the run directly: so hooks must say nothing to the run. */
-typedef struct PrTrainLog PrTrainLog;
-/* A point of the curve that PrTraining.series names at SERIES; its step is that of the update that the hook precedes or,
- * in a score, follows. */
-void pr_train_log_point (PrTrainLog *log, gsize series, double value);
-void pr_train_log_cost (PrTrainLog *log, PrCost cost, double amount);
-/* As pr_run_step(): for hooks that take long. */
-gboolean pr_train_log_tick (PrTrainLog *log, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* An objective of the stage's own, a sum over positions with loss: what position TARGET adds when its token has the log
  * probability LOG_PROB, and its slope, the derivative by LOG_PROB.  Positions are numbered over the examples of the batch,
@@ -159,10 +100,6 @@ typedef struct
  * LM is half-trained. */
 gboolean pr_train (PrRun *run, PrLm *lm, const PrTraining *training, const PrTrainParams *params, guint64 seed,
                    GError **error);
-
-/* Optimizer steps that PARAMS give for N_EXAMPLES with ROUND_STEPS (0 counts as 1) updates a batch: for plan(). */
-guint64 pr_train_n_steps (const PrTrainParams *params, gsize n_examples, gint64 round_steps);
-gboolean pr_train_params_check (const PrTrainParams *params, GError **error); /* for validate() */
 
 G_END_DECLS
 

@@ -113,6 +113,7 @@ pr_draft_read_set (PrDraft *draft, const char *const *set)
       setting->values[0] = g_strstrip (g_strdup (equals + 1));
       setting->origin = g_strdup ("--set");
       setting->where = g_strdup_printf ("--set %s", shown);
+      setting->dir = draft->cwd;
       g_ptr_array_add (draft->settings, setting);
     }
 }
@@ -162,13 +163,13 @@ check_slot_key (PrDraft *draft, const PrStageDef *def, const char *key, const ch
 }
 
 static PrStageDef *
-add_stage (PrDraft *draft, const char *name, const PrManifestGroup *group, guint line)
+add_stage (PrDraft *draft, const char *name, const PrManifestGroup *group, const char *where)
 {
   PrStageDef *def = g_new0 (PrStageDef, 1);
 
   def->name = g_strdup (name);
   def->group = group;
-  def->line = line;
+  def->where = where;
   g_ptr_array_add (draft->stages, def);
   return def;
 }
@@ -176,18 +177,17 @@ add_stage (PrDraft *draft, const char *name, const PrManifestGroup *group, guint
 static void
 read_stage (PrDraft *draft, const PrManifestGroup *group)
 {
-  const char *path = draft->manifest->path;
   const PrManifestEntry *uses = pr_manifest_entry (group, "uses");
   const char *id = uses != NULL ? uses->text : group->name;
   PrStageDef *def;
 
   if (strcmp (group->name, "experiment") == 0 || strcmp (group->name, "none") == 0)
     {
-      pr_complain (draft->complaints, "%s:%u: '%s' cannot be the name of a stage; it means something else", path,
-                   group->line, group->name);
+      pr_complain (draft->complaints, "%s: '%s' cannot be the name of a stage; it means something else", group->where,
+                   group->name);
       return;
     }
-  def = add_stage (draft, group->name, group, group->line);
+  def = add_stage (draft, group->name, group, group->where);
   def->entry = pr_registry_find (draft->registry, id);
   if (def->entry == NULL)
     {
@@ -197,16 +197,15 @@ read_stage (PrDraft *draft, const PrManifestGroup *group)
       for (gsize i = 0; i < pr_registry_n (draft->registry); i++)
         names[i] = pr_registry_at (draft->registry, i)->stage->id;
       hint = pr_nearest_hint (id, names, pr_registry_n (draft->registry));
-      pr_complain (draft->complaints, "%s:%u: no plugin has a stage '%s'%s", path,
-                   uses != NULL ? uses->line : group->line, shown, hint);
+      pr_complain (draft->complaints, "%s: no plugin has a stage '%s'%s", uses != NULL ? uses->where : group->where,
+                   shown, hint);
       return;
     }
   for (guint i = 0; i < group->entries->len; i++)
     {
       const PrManifestEntry *entry = group->entries->pdata[i];
-      g_autofree char *where = g_strdup_printf ("%s:%u", path, entry->line);
 
-      check_slot_key (draft, def, entry->key, where);
+      check_slot_key (draft, def, entry->key, entry->where);
     }
 }
 
@@ -228,13 +227,12 @@ pr_draft_read_stages (PrDraft *draft)
 static void
 read_pipeline (PrDraft *draft, PrArm *arm, const PrManifestEntry *entry)
 {
-  const char *path = draft->manifest->path;
   g_auto (GStrv) names = pr_manifest_split (entry->text);
 
-  arm->line = entry->line;
+  arm->where = entry->where;
   if (names[0] == NULL)
     {
-      pr_complain (draft->complaints, "%s:%u: the pipeline is empty; list stages with ';' between", path, entry->line);
+      pr_complain (draft->complaints, "%s: the pipeline is empty; list stages with ';' between", entry->where);
       arm->sound = FALSE;
     }
   for (gsize i = 0; names[i] != NULL; i++)
@@ -245,7 +243,7 @@ read_pipeline (PrDraft *draft, PrArm *arm, const PrManifestEntry *entry)
       /* A stage without a group of its own: all its parameters have defaults. */
       if (def == NULL && known != NULL)
         {
-          PrStageDef *fresh = add_stage (draft, names[i], NULL, entry->line);
+          PrStageDef *fresh = add_stage (draft, names[i], NULL, entry->where);
 
           fresh->entry = known;
           def = fresh;
@@ -254,16 +252,16 @@ read_pipeline (PrDraft *draft, PrArm *arm, const PrManifestEntry *entry)
         {
           g_autofree char *hint = hint_stage (draft, names[i], TRUE), *shown = pr_complaint_excerpt (names[i]);
 
-          pr_complain (draft->complaints, "%s:%u: there is neither a [stage %s] nor a plugin's stage of that name%s",
-                       path, entry->line, shown, hint);
+          pr_complain (draft->complaints, "%s: there is neither a [stage %s] nor a plugin's stage of that name%s",
+                       entry->where, shown, hint);
           arm->sound = FALSE;
           continue;
         }
       if (g_ptr_array_find (arm->pipeline, def, NULL))
         {
           pr_complain (draft->complaints,
-                       "%s:%u: the pipeline has '%s' twice; for two of a kind make two [stage]s with the same 'uses'",
-                       path, entry->line, names[i]);
+                       "%s: the pipeline has '%s' twice; for two of a kind make two [stage]s with the same 'uses'",
+                       entry->where, names[i]);
           arm->sound = FALSE;
           continue;
         }
@@ -287,10 +285,20 @@ check_values (PrDraft *draft, const PrSetting *setting)
     }
 }
 
+/* "arm pause:40", or "arm pause:main.arms:40" where an included file said it. */
+static char *
+arm_origin (const PrDraft *draft, const PrArm *arm, const PrManifestEntry *entry)
+{
+  g_autofree char *origin = pr_manifest_origin (draft->manifest, entry);
+
+  return g_strdup_printf ("arm %s:%s", arm->group->name,
+                          g_str_has_prefix (origin, "manifest:") ? origin + strlen ("manifest:") : origin);
+}
+
 static void
 read_override (PrDraft *draft, PrArm *arm, const PrManifestEntry *entry)
 {
-  g_autofree char *where = g_strdup_printf ("%s:%u", draft->manifest->path, entry->line);
+  g_autofree char *where = g_strdup (entry->where);
   g_autofree char *shown = pr_complaint_excerpt (entry->key);
   g_autofree char *stage = NULL, *key = NULL;
   const PrStageDef *def = NULL;
@@ -329,8 +337,9 @@ read_override (PrDraft *draft, PrArm *arm, const PrManifestEntry *entry)
       setting->values = g_strsplit ("\n", "\n", 1); /* one empty value */
       setting->values[0][0] = '\0';
     }
-  setting->origin = g_strdup_printf ("arm %s:%u", arm->group->name, entry->line);
+  setting->origin = arm_origin (draft, arm, entry);
   setting->where = g_steal_pointer (&where);
+  setting->dir = entry->file->dir;
   check_values (draft, setting);
   /* --set wins over the whole list: what is left of it would be the same run again and again. */
   if (pr_draft_find_set (draft, setting->stage, setting->key) != NULL)
@@ -359,8 +368,8 @@ pr_draft_read_arms (PrDraft *draft)
       g_ptr_array_add (draft->arms, arm);
       if (pipeline == NULL)
         {
-          pr_complain (draft->complaints, "%s:%u: arm '%s' has no pipeline; add `pipeline = STAGE; STAGE; ...`",
-                       draft->manifest->path, group->line, group->name);
+          pr_complain (draft->complaints, "%s: arm '%s' has no pipeline; add `pipeline = STAGE; STAGE; ...`",
+                       group->where, group->name);
           arm->sound = FALSE;
         }
       else

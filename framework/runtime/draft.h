@@ -11,7 +11,7 @@ typedef struct
   char *name;
   const PrStageEntry *entry;    /* NULL: unknown, and complained about */
   const PrManifestGroup *group; /* NULL: only a pipeline names it, so that all is default */
-  guint line;                   /* that complaints about the whole stage point to */
+  const char *where;            /* that complaints about the whole stage point to */
   gboolean built;               /* some run has it */
 } PrStageDef;
 
@@ -19,16 +19,17 @@ typedef struct
 typedef struct
 {
   char *stage, *key;
-  char **values; /* one; in an arm any number: a run each */
-  char *origin;  /* for the results */
-  char *where;   /* for complaints */
+  char **values;   /* one; in an arm any number: a run each */
+  char *origin;    /* for the results */
+  char *where;     /* for complaints */
+  const char *dir; /* what paths are relative to; borrowed */
 } PrSetting;
 
 typedef struct
 {
   const PrManifestGroup *group;
   GPtrArray *pipeline; /* PrStageDef *, borrowed */
-  guint line;          /* of the pipeline */
+  const char *where;   /* of the pipeline */
   GPtrArray *settings; /* PrSetting * */
   gboolean sound;      /* every stage is known, so that wiring makes sense */
 } PrArm;

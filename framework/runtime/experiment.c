@@ -85,32 +85,29 @@ static GArray *
 collect_values (const PrDraft *draft, const PrVariant *variant, const PrStageDef *def, GPtrArray *strings)
 {
   GArray *values = g_array_new (FALSE, FALSE, sizeof (PrParamValue));
-  const char *dir = draft->manifest->dir;
-
   for (guint i = 0; def->group != NULL && i < def->group->entries->len; i++)
     {
       const PrManifestEntry *entry = def->group->entries->pdata[i];
-      char *origin = g_strdup_printf ("manifest:%u", entry->line);
-      char *where = g_strdup_printf ("%s:%u", draft->manifest->path, entry->line);
+      char *origin = pr_manifest_origin (draft->manifest, entry);
 
       g_ptr_array_add (strings, origin);
-      g_ptr_array_add (strings, where);
       if (strcmp (entry->key, "uses") != 0)
-        add_value (values, entry->key, entry->text, origin, where, dir);
+        add_value (values, entry->key, entry->text, origin, entry->where, entry->file->dir);
     }
   for (guint i = 0; variant != NULL && i < variant->arm->settings->len; i++)
     {
       const PrSetting *setting = variant->arm->settings->pdata[i];
 
       if (strcmp (setting->stage, def->name) == 0)
-        add_value (values, setting->key, setting->values[variant->choice[i]], setting->origin, setting->where, dir);
+        add_value (values, setting->key, setting->values[variant->choice[i]], setting->origin, setting->where,
+                   setting->dir);
     }
   for (guint i = 0; i < draft->settings->len; i++)
     {
       const PrSetting *setting = draft->settings->pdata[i];
 
       if (strcmp (setting->stage, def->name) == 0)
-        add_value (values, setting->key, setting->values[0], setting->origin, setting->where, draft->cwd);
+        add_value (values, setting->key, setting->values[0], setting->origin, setting->where, setting->dir);
     }
   return values;
 }
@@ -139,12 +136,11 @@ fill (PrDraft *draft, const PrVariant *variant, const PrStageDef *def, gboolean 
 {
   g_autoptr (GPtrArray) strings = g_ptr_array_new_with_free_func (g_free);
   g_autoptr (GArray) values = collect_values (draft, variant, def, strings);
-  g_autofree char *where = g_strdup_printf ("%s:%u", draft->manifest->path, def->line);
 
-  if (!pr_params_fill (def->entry->stage, (const PrParamValue *)(void *)values->data, values->len, where,
+  if (!pr_params_fill (def->entry->stage, (const PrParamValue *)(void *)values->data, values->len, def->where,
                        touch ? draft->digests : NULL, draft->complaints, ret))
     return FALSE;
-  validate (draft, def, ret->params, where);
+  validate (draft, def, ret->params, def->where);
   return TRUE;
 }
 

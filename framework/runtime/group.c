@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-static const char *const experiment_keys[] = { "name", "question", "seeds", "metric", "baseline" };
+static const char *const experiment_keys[] = { "name", "question", "seeds", "metric", "baseline", "include" };
 
 /* What --set or the manifest says of KEY, else FALLBACK; RET_WHERE to free. */
 static const char *
@@ -22,10 +22,10 @@ experiment_value (const PrDraft *draft, const char *key, const char *fallback, c
       *ret_where = g_strdup (setting->where);
       return setting->values[0];
     }
-  *ret_where = g_strdup_printf ("%s:%u", draft->manifest->path,
-                                entry != NULL   ? entry->line
-                                : group != NULL ? group->line
-                                                : 1);
+  if (entry != NULL || group != NULL)
+    *ret_where = g_strdup (entry != NULL ? entry->where : group->where);
+  else
+    *ret_where = g_strdup_printf ("%s:1", draft->manifest->path);
   return entry != NULL ? entry->text : fallback;
 }
 
@@ -50,15 +50,16 @@ check_experiment_keys (PrDraft *draft)
   for (guint i = 0; group != NULL && i < group->entries->len; i++)
     {
       const PrManifestEntry *entry = group->entries->pdata[i];
-      g_autofree char *where = g_strdup_printf ("%s:%u", draft->manifest->path, entry->line);
 
-      check_experiment_key (draft, entry->key, where);
+      check_experiment_key (draft, entry->key, entry->where);
     }
   for (guint i = 0; i < draft->settings->len; i++)
     {
       const PrSetting *setting = draft->settings->pdata[i];
 
-      if (strcmp (setting->stage, "experiment") == 0)
+      if (strcmp (setting->stage, "experiment") == 0 && strcmp (setting->key, "include") == 0)
+        pr_complain (draft->complaints, "%s: what a manifest includes is part of it; write it there", setting->where);
+      else if (strcmp (setting->stage, "experiment") == 0)
         check_experiment_key (draft, setting->key, setting->where);
     }
 }

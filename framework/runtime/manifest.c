@@ -17,6 +17,7 @@ entry_free (gpointer data)
 
   g_free (entry->key);
   g_free (entry->text);
+  g_free (entry->where);
   g_free (entry);
 }
 
@@ -26,8 +27,20 @@ group_free (gpointer data)
   PrManifestGroup *group = data;
 
   g_free (group->name);
+  g_free (group->where);
   g_ptr_array_unref (group->entries);
   g_free (group);
+}
+
+static void
+file_free (gpointer data)
+{
+  PrManifestFile *file = data;
+
+  g_free (file->path);
+  g_free (file->dir);
+  g_free (file->text);
+  g_free (file);
 }
 
 void
@@ -36,9 +49,9 @@ pr_manifest_free (PrManifest *manifest)
   if (manifest == NULL)
     return;
   g_free (manifest->path);
-  g_free (manifest->dir);
   g_free (manifest->text);
   g_ptr_array_unref (manifest->groups);
+  g_ptr_array_unref (manifest->files);
   g_free (manifest);
 }
 
@@ -114,7 +127,8 @@ pr_manifest_split (const char *text)
 
 typedef struct
 {
-  PrManifest *manifest;
+  PrManifest *manifest; /* what is read so far: of an included file, its groups alone */
+  const PrManifestFile *file;
   PrManifestGroup *group; /* the one we are in; NULL before the first and in one that is not understood */
   gboolean skipping;      /* in a group that was complained about */
   gboolean complained_utf8;
@@ -130,7 +144,13 @@ static void G_GNUC_PRINTF (2, 3) complain (Reader *reader, const char *format, .
   va_start (args, format);
   text = g_strdup_vprintf (format, args);
   va_end (args);
-  pr_complain (reader->complaints, "%s:%u: %s", reader->manifest->path, reader->line, text);
+  pr_complain (reader->complaints, "%s:%u: %s", reader->file->path, reader->line, text);
+}
+
+static char *
+place (const Reader *reader)
+{
+  return g_strdup_printf ("%s:%u", reader->file->path, reader->line);
 }
 
 /* TITLE is what stands between the brackets. */
@@ -174,7 +194,9 @@ read_group (Reader *reader, char *title)
   group = g_new0 (PrManifestGroup, 1);
   group->kind = (PrGroupKind)kind;
   group->name = g_strdup (name);
+  group->file = reader->file;
   group->line = reader->line;
+  group->where = place (reader);
   group->entries = g_ptr_array_new_with_free_func (entry_free);
   g_ptr_array_add (reader->manifest->groups, group);
   reader->group = group;
@@ -216,7 +238,9 @@ read_entry (Reader *reader, char *line)
   entry = g_new0 (PrManifestEntry, 1);
   entry->key = g_strdup (key);
   entry->text = g_strstrip (g_strdup (equals + 1));
+  entry->file = reader->file;
   entry->line = reader->line;
+  entry->where = place (reader);
   g_ptr_array_add (reader->group->entries, entry);
 }
 
@@ -252,32 +276,11 @@ read_line (Reader *reader, const char *start, gsize length)
     read_entry (reader, line);
 }
 
-PrManifest *
-pr_manifest_load (const char *path, GPtrArray *complaints, GError **error)
+/* Read FILE, whose bytes are TEXT, into the groups of MANIFEST. */
+static void
+read_file (PrManifest *manifest, const PrManifestFile *file, const char *text, gsize length, GPtrArray *complaints)
 {
-  g_autofree char *text = NULL, *full = NULL;
-  Reader reader = { .complaints = complaints };
-  gsize length;
-
-  if (!g_file_test (path, G_FILE_TEST_EXISTS))
-    {
-      g_set_error (error, PR_ERROR, PR_ERROR_MANIFEST, "no manifest '%s'; give the path of one", path);
-      return NULL;
-    }
-  if (g_file_test (path, G_FILE_TEST_IS_DIR))
-    {
-      g_set_error (error, PR_ERROR, PR_ERROR_MANIFEST, "'%s' is a folder; give the path of a manifest in it", path);
-      return NULL;
-    }
-  text = pr_file_read (path, PR_MANIFEST_MAX, &length, error);
-  if (text == NULL)
-    return NULL;
-  full = g_canonicalize_filename (path, NULL);
-  reader.manifest = g_new0 (PrManifest, 1);
-  reader.manifest->path = g_strdup (path);
-  reader.manifest->dir = g_path_get_dirname (full);
-  reader.manifest->groups = g_ptr_array_new_with_free_func (group_free);
-  reader.manifest->text = g_utf8_make_valid (text, (gssize)length);
+  Reader reader = { .manifest = manifest, .file = file, .complaints = complaints };
 
   for (const char *start = text, *end = text + length; start < end;)
     {
@@ -290,5 +293,182 @@ pr_manifest_load (const char *path, GPtrArray *complaints, GError **error)
       read_line (&reader, start, (gsize)(stop - start));
       start = stop + 1;
     }
-  return reader.manifest;
+}
+
+/* Open the file at PATH as one of MANIFEST's and read its groups into INTO. */
+static gboolean
+load_file (PrManifest *manifest, PrManifest *into, const char *path, GPtrArray *complaints, GError **error)
+{
+  g_autofree char *text = NULL, *full = NULL;
+  PrManifestFile *file;
+  gsize length;
+
+  if (!g_file_test (path, G_FILE_TEST_EXISTS))
+    {
+      g_set_error (error, PR_ERROR, PR_ERROR_MANIFEST, "no manifest '%s'; give the path of one", path);
+      return FALSE;
+    }
+  if (g_file_test (path, G_FILE_TEST_IS_DIR))
+    {
+      g_set_error (error, PR_ERROR, PR_ERROR_MANIFEST, "'%s' is a folder; give the path of a manifest in it", path);
+      return FALSE;
+    }
+  text = pr_file_read (path, PR_MANIFEST_MAX, &length, error);
+  if (text == NULL)
+    return FALSE;
+  full = g_canonicalize_filename (path, NULL);
+  file = g_new0 (PrManifestFile, 1);
+  file->path = g_strdup (path);
+  file->dir = g_path_get_dirname (full);
+  file->text = g_utf8_make_valid (text, (gssize)length);
+  g_ptr_array_add (manifest->files, file);
+  read_file (into, file, text, length, complaints);
+  return TRUE;
+}
+
+static PrManifest *
+manifest_new (const char *path)
+{
+  PrManifest *manifest = g_new0 (PrManifest, 1);
+
+  manifest->path = g_strdup (path);
+  manifest->groups = g_ptr_array_new_with_free_func (group_free);
+  manifest->files = g_ptr_array_new_with_free_func (file_free);
+  return manifest;
+}
+
+/* Included files --------------------------------------------------------- */
+
+/* Put the entries of FROM behind those of INTO; a key that is there already is complained about, or, if it is the
+ * manifest's OWN, wins. */
+static void
+merge_group (PrManifestGroup *into, PrManifestGroup *from, gboolean own, GPtrArray *complaints)
+{
+  while (from->entries->len > 0)
+    {
+      PrManifestEntry *entry = g_ptr_array_steal_index (from->entries, 0);
+      PrManifestEntry *first = (PrManifestEntry *)pr_manifest_entry (into, entry->key);
+
+      if (first != NULL && !own)
+        pr_complain (complaints,
+                     "%s: '%s' of this group was given already, %s; included files must not repeat each other",
+                     entry->where, entry->key, first->where);
+      if (first != NULL)
+        g_ptr_array_remove (into->entries, first);
+      g_ptr_array_add (into->entries, entry);
+    }
+}
+
+/* Put the groups of FROM behind those of INTO; FROM is empty afterwards. */
+static void
+merge (PrManifest *into, PrManifest *from, gboolean own, GPtrArray *complaints)
+{
+  while (from->groups->len > 0)
+    {
+      PrManifestGroup *group = g_ptr_array_steal_index (from->groups, 0);
+      PrManifestGroup *first = (PrManifestGroup *)pr_manifest_group (into, group->kind, group->name);
+
+      if (first == NULL)
+        {
+          g_ptr_array_add (into->groups, group);
+          continue;
+        }
+      merge_group (first, group, own, complaints);
+      group_free (group);
+    }
+}
+
+/* Read the file that ENTRY of the manifest names behind what INCLUDED holds. */
+static void
+include (PrManifest *manifest, const PrManifestEntry *entry, const char *name, PrManifest *included,
+         GPtrArray *complaints)
+{
+  g_autofree char *dir = g_path_get_dirname (manifest->path);
+  g_autofree char *path =
+      g_path_is_absolute (name) || strcmp (dir, ".") == 0 ? g_strdup (name) : g_build_filename (dir, name, NULL);
+  g_autoptr (PrManifest) fresh = manifest_new (path);
+  g_autoptr (GError) error = NULL;
+  const PrManifestGroup *experiment;
+
+  for (guint i = 0; i < manifest->files->len; i++)
+    if (strcmp (((PrManifestFile *)manifest->files->pdata[i])->path, path) == 0)
+      {
+        pr_complain (complaints, "%s: '%s' is read already; include it once", entry->where, name);
+        return;
+      }
+  if (!load_file (manifest, fresh, path, complaints, &error))
+    {
+      pr_complain (complaints, "%s: include: %s", entry->where, error->message);
+      return;
+    }
+  experiment = pr_manifest_group (fresh, PR_GROUP_EXPERIMENT, "");
+  if (experiment != NULL)
+    {
+      pr_complain (complaints, "%s: an included file has stages and arms; [experiment] belongs into %s",
+                   experiment->where, manifest->path);
+      g_ptr_array_remove (fresh->groups, (gpointer)experiment);
+    }
+  merge (included, fresh, FALSE, complaints);
+}
+
+static void
+include_all (PrManifest *manifest, GPtrArray *complaints)
+{
+  const PrManifestGroup *experiment = pr_manifest_group (manifest, PR_GROUP_EXPERIMENT, "");
+  const PrManifestEntry *entry = experiment != NULL ? pr_manifest_entry (experiment, "include") : NULL;
+  g_autoptr (PrManifest) included = manifest_new (manifest->path);
+  g_auto (GStrv) names = NULL;
+  GPtrArray *own;
+
+  if (entry == NULL)
+    return;
+  names = pr_manifest_split (entry->text);
+  if (names[0] == NULL || g_strv_length (names) > PR_MANIFEST_INCLUDES)
+    pr_complain (complaints, "%s: include: name 1 to %d files, with ';' between", entry->where, PR_MANIFEST_INCLUDES);
+  for (guint i = 0; names[i] != NULL && i < PR_MANIFEST_INCLUDES; i++)
+    include (manifest, entry, names[i], included, complaints);
+  own = manifest->groups;
+  manifest->groups = included->groups;
+  included->groups = own;
+  merge (manifest, included, TRUE, complaints);
+}
+
+static char *
+whole_text (const PrManifest *manifest)
+{
+  GString *text = g_string_new (NULL);
+
+  for (guint i = 0; i < manifest->files->len; i++)
+    {
+      const PrManifestFile *file = manifest->files->pdata[i];
+
+      if (i > 0)
+        {
+          g_autofree char *name = g_path_get_basename (file->path);
+
+          g_string_append_printf (text, "%s# include %s\n", g_str_has_suffix (text->str, "\n") ? "" : "\n", name);
+        }
+      g_string_append (text, file->text);
+    }
+  return g_string_free (text, FALSE);
+}
+
+char *
+pr_manifest_origin (const PrManifest *manifest, const PrManifestEntry *entry)
+{
+  g_autofree char *name = g_path_get_basename (entry->file->path);
+
+  return g_strdup_printf ("%s:%u", entry->file == manifest->files->pdata[0] ? "manifest" : name, entry->line);
+}
+
+PrManifest *
+pr_manifest_load (const char *path, GPtrArray *complaints, GError **error)
+{
+  g_autoptr (PrManifest) manifest = manifest_new (path);
+
+  if (!load_file (manifest, manifest, path, complaints, error))
+    return NULL;
+  include_all (manifest, complaints);
+  manifest->text = whole_text (manifest);
+  return g_steal_pointer (&manifest);
 }

@@ -2,6 +2,8 @@
 
 #include "runtime/plan.h"
 
+#include <pauserec/require.h>
+
 #include <gio/gio.h>
 #include <math.h>
 #include <string.h>
@@ -159,6 +161,14 @@ pr_plan_input_connected (const PrPlan *plan, const char *slot)
   return edge != NULL && edge->from != NULL;
 }
 
+const char *
+pr_plan_input_stage (const PrPlan *plan, const char *slot)
+{
+  const PrEdge *edge = find_edge (plan, slot);
+
+  return edge != NULL && edge->from != NULL ? edge->from->name : NULL;
+}
+
 gint64
 pr_plan_input_dim (const PrPlan *plan, const char *slot, const char *dim)
 {
@@ -273,10 +283,19 @@ plan_node (const PrRunPlan *before, PrNodePlan *result, GError **error)
 PrRunPlan *
 pr_run_plan_new (const PrRunSpec *run, PrPlanCachedFunc cached, gpointer user_data, GError **error)
 {
+  const PrNode *refused;
+
+  return pr_run_plan_new_part (run, run->nodes->len, cached, user_data, &refused, error);
+}
+
+PrRunPlan *
+pr_run_plan_new_part (const PrRunSpec *run, guint n_nodes, PrPlanCachedFunc cached, gpointer user_data,
+                      const PrNode **ret_refused, GError **error)
+{
   g_autoptr (PrRunPlan) plan = g_new0 (PrRunPlan, 1);
 
   plan->nodes = g_ptr_array_new_with_free_func (node_plan_free);
-  for (guint i = 0; i < run->nodes->len; i++)
+  for (guint i = 0; i < n_nodes; i++)
     {
       PrNodePlan *result = g_new0 (PrNodePlan, 1);
 
@@ -286,7 +305,10 @@ pr_run_plan_new (const PrRunSpec *run, PrPlanCachedFunc cached, gpointer user_da
       g_ptr_array_add (plan->nodes, result);
       result->cached = cached != NULL && cached (result->node, result->actual, user_data);
       if (!plan_node (plan, result, error))
-        return NULL;
+        {
+          *ret_refused = result->node;
+          return NULL;
+        }
       if (!result->cached)
         {
           plan->memory = MAX (plan->memory, result->memory);

@@ -49,6 +49,9 @@ typedef gboolean (*PrPlanCachedFunc) (const PrNode *node, PrDims *dims, gpointer
  * twice, or an existing output breaks the promise). Sizes that become known as a run goes on are seen by planning it
  * again. */
 PrRunPlan *pr_run_plan_new (const PrRunSpec *run, PrPlanCachedFunc cached, gpointer user_data, GError **error);
+/* The same of the first N_NODES nodes only.  *RET_REFUSED is set to the node whose plan() failed, or left alone. */
+PrRunPlan *pr_run_plan_new_part (const PrRunSpec *run, guint n_nodes, PrPlanCachedFunc cached, gpointer user_data,
+                                 const PrNode **ret_refused, GError **error);
 void pr_run_plan_free (PrRunPlan *plan);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PrRunPlan, pr_run_plan_free)
 const PrNodePlan *pr_run_plan_find (const PrRunPlan *plan, const PrNode *node);

@@ -71,13 +71,37 @@ free_dirs (char **dirs, gsize n)
   g_free (dirs);
 }
 
-/* Run the stage into build->dir; the record is saved there. */
-static gboolean
-run_stage (const PrWalk *walk, const PrNode *node, const PrBuild *build, PrDims **ret_dims, double *ret_seconds,
-           GError **error)
+static void
+stand_at (const PrWalk *walk, guint index)
+{
+  const PrNode *node = walk->run->nodes->pdata[index];
+
+  walk->watch->now.node = index + 1;
+  walk->watch->now.stage = node->name;
+  walk->watch->now.key = pr_run_keys_get (walk->keys, node);
+}
+
+/* Plan what is wanted of the run again, now that more sizes are known: a stage further down that refuses its inputs
+ * ends the run here, before anything is computed for it.  The refusal is that stage's, not that of the one that was to
+ * come, which other runs may need. */
+static PrRunPlan *
+plan_again (const PrWalk *walk, GError **error)
 {
   PrStoreView view = { walk->store, walk->keys, NULL };
-  g_autoptr (PrRunPlan) plan = pr_run_plan_new (walk->run, pr_store_view_cached, &view, error);
+  const PrNode *refused = NULL;
+  PrRunPlan *plan = pr_run_plan_new_part (walk->run, walk->n_nodes, pr_store_view_cached, &view, &refused, error);
+  guint index;
+
+  if (plan == NULL && g_ptr_array_find (walk->run->nodes, refused, &index))
+    stand_at (walk, index);
+  return plan;
+}
+
+/* Run the stage into build->dir; the record is saved there. */
+static gboolean
+run_stage (const PrWalk *walk, const PrNode *node, const PrRunPlan *plan, const PrBuild *build, PrDims **ret_dims,
+           double *ret_seconds, GError **error)
+{
   g_autoptr (PrRecord) record = NULL;
   char **dirs;
   PrStageRun call = { .node = node,
@@ -87,8 +111,6 @@ run_stage (const PrWalk *walk, const PrNode *node, const PrBuild *build, PrDims 
                       .watch = walk->watch };
   gboolean ok;
 
-  if (plan == NULL)
-    return FALSE;
   dirs = input_dirs (walk, node);
   call.input_dirs = (const char *const *)dirs;
   ok = pr_stage_run (&call, pr_run_plan_find (plan, node), &record, ret_dims, error)
@@ -103,16 +125,18 @@ static PrEntry *
 compute (const PrWalk *walk, const PrNode *node, PrBuild *build, GError **error)
 {
   g_autoptr (PrDims) dims = NULL;
+  g_autoptr (PrRunPlan) plan = NULL;
   GError *raised = NULL;
   PrEntry *entry;
 
-  if (walk->may_compute != NULL && !walk->may_compute (build->key, walk->ctx, error))
+  if ((walk->may_compute != NULL && !walk->may_compute (build->key, walk->ctx, error))
+      || (plan = plan_again (walk, error)) == NULL)
     {
       pr_store_abort (build);
       return NULL;
     }
   pr_watch_emit (walk->watch, PR_EVENT_STAGE_BEGIN, NULL);
-  if (!run_stage (walk, node, build, &dims, &walk->watch->now.seconds, error))
+  if (!run_stage (walk, node, plan, build, &dims, &walk->watch->now.seconds, error))
     {
       pr_store_abort (build);
       return NULL;
@@ -164,14 +188,11 @@ pr_walk_stages (PrWalk *walk, guint n_nodes, GError **error)
 {
   PrWatch *watch = walk->watch;
 
+  walk->n_nodes = n_nodes;
   for (guint i = 0; i < n_nodes; i++)
     {
-      const PrNode *node = g_ptr_array_index (walk->run->nodes, i);
-
-      watch->now.node = i + 1;
-      watch->now.stage = node->name;
-      watch->now.key = pr_run_keys_get (walk->keys, node);
-      if (!do_node (walk, node, error))
+      stand_at (walk, i);
+      if (!do_node (walk, walk->run->nodes->pdata[i], error))
         return FALSE;
     }
   watch->now.node = 0;

@@ -11,6 +11,7 @@ typedef struct
   const PrRunSpec *run;
   const PrRunKeys *keys;
   PrStore *store;
+  guint n_nodes;       /* stages that are wanted, from the first on */
   PrWatch *watch;      /* its `now` follows the stage; when a stage fails it stays there */
   GHashTable *entries; /* key -> PrEntry: outputs that were seen on the way */
   /* Asked before a stage is computed, while its lock is held: FALSE with an error if that makes no sense any more,

@@ -53,7 +53,7 @@ find_reference (const Wiring *wiring, const PrStageDef *def, const char *slot, R
   entry = def->group != NULL ? pr_manifest_entry (def->group, key) : NULL;
   if (entry == NULL)
     return FALSE;
-  *ret_where = g_strdup_printf ("%s:%u", wiring->draft->manifest->path, entry->line);
+  *ret_where = g_strdup (entry->where);
   *ret = (Reference){ entry->text, *ret_where };
   return TRUE;
 }
@@ -284,8 +284,7 @@ gboolean
 pr_draft_wire (PrDraft *draft, const PrVariant *variant, const PrStageDef *def, const GPtrArray *nodes, PrNode *node)
 {
   const PrStage *stage = def->entry->stage;
-  g_autofree char *place = g_strdup_printf ("%s:%u", draft->manifest->path, variant->arm->line);
-  const Wiring wiring = { draft, variant, def, nodes, place };
+  const Wiring wiring = { draft, variant, def, nodes, variant->arm->where };
   gboolean ok = TRUE;
 
   node->edges = g_new0 (PrEdge, stage->n_slots + 1);

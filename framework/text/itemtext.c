@@ -10,7 +10,7 @@
 /* Purchases shown in one sequence at most. */
 #define SEQUENCE_ITEMS 20
 
-const char *const pr_description_names[] = { "title", "details", "category", "description", NULL };
+const char *const pr_description_names[] = { "title", "details", "category", "description", "brand", NULL };
 const char *const pr_grounding_loss_names[] = { "all", "answer", NULL };
 
 static const struct
@@ -21,6 +21,7 @@ static const struct
   [PR_DESCRIBE_DETAILS] = { "Details of ", "Item with the details" },
   [PR_DESCRIBE_CATEGORY] = { "Category of ", "Item of the category" },
   [PR_DESCRIBE_FULL] = { "Description of ", "Item described as" },
+  [PR_DESCRIBE_BRAND] = { "Brand of ", "Item of the brand" },
 };
 
 typedef enum
@@ -89,6 +90,9 @@ pr_item_describe (const PrItem *item, PrDescription description, GString *text)
     case PR_DESCRIBE_FULL:
       pr_item_append_text (item, text);
       break;
+    case PR_DESCRIBE_BRAND:
+      g_string_append (text, item->brand);
+      break;
     case PR_N_DESCRIPTIONS:
       break;
     }
@@ -149,6 +153,13 @@ pr_grounding_text_to_sid (const PrGrounding *grounding, gint32 item, PrDescripti
   pr_prompter_item (grounding->prompter, item, example->tokens);
   pr_example_mark (example, TRUE);
   return TRUE;
+}
+
+/* Kinds that sequences are made of, from the first on.  Without the brand all is as if it were not there. */
+static int
+n_kinds (const PrGroundingParams *params)
+{
+  return params->brand ? PR_N_DESCRIPTIONS : PR_DESCRIBE_BRAND;
 }
 
 /* The kind that is the DRAW-th one of ITEM in EPOCH: its kinds take turns from a random first one. */
@@ -254,7 +265,7 @@ list_entries (PrGrounding *grounding)
     {
       guint8 kinds = 0;
 
-      for (int d = 0; d < PR_N_DESCRIPTIONS; d++)
+      for (int d = 0; d < n_kinds (&grounding->params); d++)
         if (describe (grounding, (gint32)item, (PrDescription)d, text))
           kinds |= (guint8)(1 << d);
       grounding->kinds[item] = kinds;
@@ -277,7 +288,7 @@ measure (PrGrounding *grounding, gint32 levels)
   g_autoptr (GArray) tokens = g_array_new (FALSE, FALSE, sizeof (gint32));
   static const gint32 items[SEQUENCE_ITEMS];
 
-  for (int d = 0; d < PR_N_DESCRIPTIONS; d++)
+  for (int d = 0; d < n_kinds (&grounding->params); d++)
     for (int way = 0; way < 2; way++)
       {
         g_array_set_size (tokens, 0);
@@ -379,6 +390,6 @@ pr_grounding_estimate_n (const PrGroundingParams *params, gint64 n_items, gint64
 {
   if (n_items < 0 || (n_users < 0 && params->sequence_share > 0))
     return -1;
-  return 2 * params->descriptions * n_items + llround (params->plain_share * (double)n_items)
+  return 2 * MIN (params->descriptions, n_kinds (params)) * n_items + llround (params->plain_share * (double)n_items)
          + llround (params->sequence_share * (double)MAX (0, n_users));
 }

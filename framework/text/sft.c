@@ -125,21 +125,6 @@ check_notes (PrSft *sft, const PrLmConfig *config, GError **error)
   return TRUE;
 }
 
-static void
-choose_valid_users (PrSft *sft)
-{
-  gint64 n_users = pr_dataset_n_users (sft->dataset);
-  g_autofree guint32 *order = pr_rng_permutation (pr_rng_new (0, "valid-users"), 0, (guint32)n_users);
-
-  for (gint64 i = 0; i < n_users && (gint64)sft->valid->len < sft->params.valid_users; i++)
-    {
-      gint32 user = (gint32)order[i];
-
-      if (pr_dataset_target (sft->dataset, user, PR_SPLIT_VALID) >= 0)
-        g_array_append_val (sft->valid, user);
-    }
-}
-
 PrSft *
 pr_sft_new (const PrLm *lm, const PrDataset *dataset, const PrSids *sids, const PrProtocol *protocol,
             const PrSftParams *params, GError **error)
@@ -152,7 +137,6 @@ pr_sft_new (const PrLm *lm, const PrDataset *dataset, const PrSids *sids, const 
   sft->params = *params;
   sft->history = protocol->history;
   sft->windows = g_array_new (FALSE, FALSE, sizeof (Window));
-  sft->valid = g_array_new (FALSE, FALSE, sizeof (gint32));
   if (sids->n_items != pr_dataset_n_items (dataset) || n_users > G_MAXINT32)
     {
       g_set_error (error, PR_ERROR, PR_ERROR_DATA,
@@ -181,7 +165,7 @@ pr_sft_new (const PrLm *lm, const PrDataset *dataset, const PrSids *sids, const 
   if (protocol->thinking == PR_THINKING_NOTE ? !check_notes (sft, pr_lm_config (lm), error)
                                              : !check_positions (sft, pr_lm_config (lm), longest, error))
     return NULL;
-  choose_valid_users (sft);
+  sft->valid = pr_dataset_draw_users (dataset, PR_SPLIT_VALID, params->valid_users, "valid-users");
   return g_steal_pointer (&sft);
 }
 
@@ -192,8 +176,8 @@ pr_sft_free (PrSft *sft)
     return;
   pr_prompter_free (sft->prompter);
   pr_trie_free (sft->trie);
-  g_array_unref (sft->windows);
-  g_array_unref (sft->valid);
+  g_clear_pointer (&sft->windows, g_array_unref);
+  g_clear_pointer (&sft->valid, g_array_unref);
   g_free (sft);
 }
 

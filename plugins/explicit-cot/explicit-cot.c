@@ -77,13 +77,13 @@ validate (const void *params_, GError **error)
 }
 
 static gboolean
-plan (const void *params_, PrPlan *plan_, GError **error G_GNUC_UNUSED)
+plan (const void *params_, PrPlan *plan_, GError **error)
 {
   const Params *p = params_;
   const PrSftShape shape = { .thought = 2 + (double)p->thought_tokens / 2, .thinking = PR_THINKING_COT };
 
   pr_sft_plan (plan_, &p->sft, &p->train, &shape);
-  return TRUE;
+  return pr_plan_require_rationales (plan_, "rationales", PR_SPLIT_TRAIN, error);
 }
 
 static const char *const series[] = { "emptied_share", "filter_malformed_share", NULL };

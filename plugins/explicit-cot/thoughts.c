@@ -2,6 +2,18 @@
 
 #include "thoughts.h"
 
+/* Rationales of other purchases are not asked for, and a training without any thought was hardly meant. */
+static gboolean
+refuse_all_missing (const Thoughts *t, const PrRationales *rationales, GError **error)
+{
+  g_set_error (
+      error, PR_ERROR, PR_ERROR_DATA,
+      "none of the %zu training targets has a rationale, and the input `rationales` has %zu of other purchases: "
+      "distil rationales for the same `targets`; those of validation and test targets are for probes",
+      t->n, pr_rationales_n (rationales));
+  return FALSE;
+}
+
 static gboolean
 refuse_missing (const Thoughts *t, const PrDataset *dataset, gint32 user, gint32 position, GError **error)
 {
@@ -74,6 +86,8 @@ thoughts_new (const PrRationales *rationales, const PrSft *sft, const PrDataset 
       end = (gint32)t->tokens->len;
       g_array_append_val (t->offsets, end);
     }
+  if (t->n > 0 && t->missing == t->n && pr_rationales_n (rationales) > 0 && !refuse_all_missing (t, rationales, error))
+    return NULL;
   if (t->missing > 0 && missing == MISSING_ERROR && !refuse_missing (t, dataset, lost_user, lost_position, error))
     return NULL;
   return g_steal_pointer (&t);

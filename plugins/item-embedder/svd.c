@@ -2,8 +2,6 @@
 
 #include "svd.h"
 
-#include "eigen.h"
-
 #include <pauserec/error.h>
 #include <pauserec/linalg.h>
 #include <pauserec/threads.h>
@@ -125,7 +123,7 @@ rotate_basis (const float *y, gint64 n, gint64 l, const float *gram, gint64 dims
   for (gint64 i = 0; i < l; i++)
     for (gint64 j = 0; j < l; j++)
       g[i * l + j] = ((double)gram[i * l + j] + gram[j * l + i]) / 2;
-  if (!eigen_symmetric (g, l, values, vectors))
+  if (!pr_eigen_symmetric (g, l, values, vectors))
     {
       g_set_error_literal (error, PR_ERROR, PR_ERROR_NUMERIC,
                            "the eigenvalues of the projected matrix do not converge");

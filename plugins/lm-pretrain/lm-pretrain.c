@@ -108,6 +108,8 @@ plan (const void *params_, PrPlan *plan_, GError **error)
     }
   /* A small corpus may end with fewer tokens than asked for, so the vocabulary is no promise. */
   pr_plan_set_lm (plan_, "lm", &config, FALSE);
+  pr_plan_set_dim (plan_, "lm", "sid_tokens", 0);
+  pr_plan_set_dim (plan_, "lm", "tuned", 0);
   pr_plan_set_training (plan_, &config, &p->train, PR_DIM_UNKNOWN, 0);
   return TRUE;
 }

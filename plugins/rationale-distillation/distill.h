@@ -31,18 +31,6 @@ typedef enum
   CHOICE_RANDOM,
 } Choice;
 
-typedef enum
-{
-  CORRUPTION_NONE,
-  CORRUPTION_PARAPHRASE,
-  CORRUPTION_SHUFFLE_WORDS,
-  CORRUPTION_DROP_WORDS,
-  CORRUPTION_WRONG_CATEGORY,
-  CORRUPTION_OTHER_USER,
-  CORRUPTION_EMPTY,
-} Corruption;
-extern const char *const corruption_names[];
-
 typedef struct
 {
   int teacher, targets, choice, corruption;
@@ -83,8 +71,6 @@ draft_key (const Draft *draft)
   return (guint64)draft->user << 32 | (guint64)draft->position;
 }
 
-/* The last category of the item's path; "" if it has none. */
-const char *leaf_category (const PrDataset *dataset, gint32 item);
 /* SHA-256 of TEXT into the draft. */
 void draft_set_prompt (Draft *draft, const char *text);
 

@@ -2,7 +2,6 @@
 #include "config.h"
 
 #include "distill.h"
-#include "words.h"
 
 #include <string.h>
 
@@ -34,8 +33,8 @@ typedef struct
 static void
 count (const Distill *distill, const Draft *draft, const PrSids *sids, Counts *counts)
 {
-  g_autofree char *title = words_fold (pr_dataset_item (distill->dataset, draft->target)->title);
-  g_autofree char *leaf = words_fold (leaf_category (distill->dataset, draft->target));
+  g_autofree char *title = pr_words_fold (pr_dataset_item (distill->dataset, draft->target)->title);
+  g_autofree char *leaf = pr_words_fold (pr_item_leaf_category (pr_dataset_item (distill->dataset, draft->target)));
 
   if (draft->text == NULL)
     {
@@ -45,10 +44,10 @@ count (const Distill *distill, const Draft *draft, const PrSids *sids, Counts *c
   counts->n++;
   counts->empty += draft->text[0] == '\0';
   counts->corrupted += draft->corruption != NULL;
-  counts->words += (double)words_count (draft->text);
+  counts->words += (double)pr_words_count (draft->text);
   counts->sid += names_sid (draft->text, sids);
-  counts->title += words_find (draft->text, title, NULL) != NULL;
-  counts->category += words_find (draft->text, leaf, NULL) != NULL;
+  counts->title += pr_words_find (draft->text, title, NULL) != NULL;
+  counts->category += pr_words_find (draft->text, leaf, NULL) != NULL;
 }
 
 gboolean

@@ -7,7 +7,6 @@
 #include "config.h"
 
 #include "distill.h"
-#include "words.h"
 
 static const char *const teacher_names[] = { "template", "lm", "world", "file", NULL };
 static const char *const target_names[] = { "last", "all-prefixes", "valid", "test", NULL };
@@ -45,7 +44,7 @@ static const PrParamSpec params[] = {
                  "Draw among the fewest tokens whose probabilities reach this; 1: all."),
   PR_PARAM_INT (DistillParams, rows_at_once, 1, 4096, 16, "Texts that one thread writes together; bounds memory."),
   PR_PARAM_INT (DistillParams, max_words, 0, 100000, 0, "Longer rationales are cut after so many words; 0: never."),
-  PR_PARAM_CHOICE (DistillParams, corruption, corruption_names, CORRUPTION_NONE, "How rationales are spoilt."),
+  PR_PARAM_CHOICE (DistillParams, corruption, pr_corruption_names, PR_CORRUPTION_NONE, "How rationales are spoilt."),
   PR_PARAM_REAL (DistillParams, share, 0.0, 1.0, 1.0,
                  "Share of the rationales that are spoilt; a larger share holds a smaller one."),
   PR_PARAM_REAL (DistillParams, strength, 0.0, 1.0, 0.3, "Share of the words that drop-words drops, at least one."),
@@ -93,6 +92,12 @@ validate (const void *params_, GError **error)
   return p->teacher != TEACHER_LM || pr_generate_params_check (&generate, error);
 }
 
+static PrSplit
+split_of (const DistillParams *p)
+{
+  return p->targets == TARGETS_TEST ? PR_SPLIT_TEST : p->targets == TARGETS_VALID ? PR_SPLIT_VALID : PR_SPLIT_TRAIN;
+}
+
 static gboolean
 need (PrPlan *plan_, const char *slot, const char *teacher, GError **error)
 {
@@ -116,6 +121,7 @@ plan (const void *params_, PrPlan *plan_, GError **error)
   PrLmConfig config;
 
   pr_plan_set_dim (plan_, "rationales", "n_users", n_users);
+  pr_plan_set_dim (plan_, "rationales", "split", split_of (p));
   if ((p->teacher == TEACHER_LM && !need (plan_, "lm", "lm", error))
       || (p->teacher == TEACHER_WORLD && !need (plan_, "chains", "world", error)))
     return FALSE;
@@ -158,7 +164,7 @@ cut (Distill *distill, GError **error)
 
       n += draft->text != NULL;
       if (draft->text != NULL && distill->params->max_words > 0)
-        n_cut += words_cut (draft->text, (gsize)distill->params->max_words);
+        n_cut += pr_words_cut (draft->text, (gsize)distill->params->max_words);
     }
   pr_run_metric (distill->run, "cut_share", (double)n_cut / MAX (n, 1));
   if (n > 0)
@@ -192,6 +198,7 @@ save (const Distill *distill, GError **error)
         pr_rationales_add (rationales, &rationale);
     }
   pr_run_set_dim (distill->run, "rationales", "n_users", pr_dataset_n_users (distill->dataset));
+  pr_run_set_dim (distill->run, "rationales", "split", split_of (p));
   return pr_rationales_save (rationales, distill->dataset, pr_run_output_dir (distill->run, "rationales"), error);
 }
 

@@ -5,17 +5,6 @@
 
 #include <string.h>
 
-const char *
-leaf_category (const PrDataset *dataset, gint32 item)
-{
-  const char *const *categories = pr_dataset_item (dataset, item)->categories;
-  const char *leaf = "";
-
-  for (; *categories != NULL; categories++)
-    leaf = *categories;
-  return leaf;
-}
-
 void
 draft_set_prompt (Draft *draft, const char *text)
 {

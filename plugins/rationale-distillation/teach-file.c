@@ -3,7 +3,6 @@
 #include "config.h"
 
 #include "distill.h"
-#include "words.h"
 
 #include <string.h>
 
@@ -125,7 +124,7 @@ place (Reading *reading, const Line *line, GError **error)
           pr_lines_error (reading->lines, error, "a second rationale for the same purchase of user '%s'", line->user);
           return FALSE;
         }
-      draft->text = words_fold (line->text);
+      draft->text = pr_words_fold (line->text);
       placed++;
     }
   reading->n_unused += placed == 0;

@@ -4,7 +4,6 @@
 
 #include "distill.h"
 #include "similar.h"
-#include "words.h"
 
 #include <string.h>
 
@@ -134,9 +133,9 @@ read_text (const Asking *asking, const PrTexts *texts, gsize i, const char *open
         *end = '\0';
     }
   whole = g_strconcat (opening, start, NULL);
-  text = words_fold (whole);
+  text = pr_words_fold (whole);
   if (asking->distill->params->sentences > 0)
-    words_cut_sentences (text, (gsize)asking->distill->params->sentences);
+    pr_words_cut_sentences (text, (gsize)asking->distill->params->sentences);
   return text;
 }
 

@@ -2,7 +2,6 @@
 #include "config.h"
 
 #include "distill.h"
-#include "words.h"
 
 #include <string.h>
 
@@ -88,7 +87,7 @@ distill_fill (const Distill *distill, guint tmpl, const Draft *draft, gint32 tar
   if (!pr_template_fill (distill->templates->pdata[tmpl], distill->dataset, draft->history, draft->position, target,
                          text))
     return NULL;
-  return words_fold (text->str);
+  return pr_words_fold (text->str);
 }
 
 gboolean

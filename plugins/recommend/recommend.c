@@ -21,7 +21,6 @@ typedef struct
 
 static const char *const split_names[] = { "valid", "test", NULL };
 static const PrSplit splits[] = { PR_SPLIT_VALID, PR_SPLIT_TEST };
-static const char *const normalise_names[] = { "trie", "vocabulary", NULL };
 
 static const PrParamSpec params[] = {
   PR_PARAM_CHOICE (Params, split, split_names, 1,
@@ -29,7 +28,7 @@ static const PrParamSpec params[] = {
   PR_PARAM_INT (Params, beams, 1, 4096, 20, "Beams kept at every level (LC-Rec: 20)."),
   PR_PARAM_INT (Params, top_k, 1, 4096, 10, "Items listed for a user (the paper reports Hit and NDCG at 5 and 10)."),
   PR_PARAM_CHOICE (
-      Params, normalise, normalise_names, PR_NORMALISE_TRIE,
+      Params, normalise, pr_normalise_names, PR_NORMALISE_TRIE,
       "Log-probabilities are normalised over the codes that the catalogue allows (`trie`, faster) or over the "
       "whole `vocabulary`, as transformers does."),
   PR_PARAM_INT (Params, users_at_once, 1, 4096, 16, "Users that one thread decodes together; bounds memory."),
@@ -297,7 +296,6 @@ job_init (Job *job, gsize batch)
 
   job->split = splits[p->split];
   job->thoughts = g_string_new (NULL);
-  /* Items that share a semantic id are told apart by how often training users bought them. */
   job->prior = pr_dataset_train_counts (job->dataset);
   job->ranking = pr_ranking_new (pr_dataset_n_users (job->dataset), p->top_k, job->split);
   job->tokens = g_array_new (FALSE, FALSE, sizeof (gint32));

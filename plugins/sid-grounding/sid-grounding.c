@@ -39,6 +39,7 @@ plan (const void *params_, PrPlan *plan_, GError **error G_GNUC_UNUSED)
          n_users = pr_plan_input_dim (plan_, "dataset", "n_users");
   PrLmConfig config;
 
+  pr_plan_set_dim (plan_, "lm", "tuned", 0);
   if (!pr_plan_input_lm (plan_, "lm", &config, NULL))
     return TRUE;
   /* How many SID tokens come depends on the collisions that the quantizer finds. */

@@ -51,6 +51,8 @@ plan (const void *params_, PrPlan *plan_, GError **error G_GNUC_UNUSED)
 
   pr_plan_set_dim (plan_, "dataset", "n_items", p->n_items);
   pr_plan_set_dim (plan_, "dataset", "n_users", p->n_users);
+  pr_plan_set_dim (plan_, "dataset", "n_categories", p->n_categories);
+  pr_plan_set_dim (plan_, "dataset", "n_brands", PR_DIM_UNKNOWN);
   pr_plan_set_dim (plan_, "oracle", "n_users", p->n_users);
   pr_plan_set_dim (plan_, "oracle", "k", p->oracle_k);
   pr_plan_set_dim (plan_, "chains", "n_users", p->n_users);
@@ -236,8 +238,7 @@ run (const void *params_, PrRun *run_, GError **error)
   if (!make_users (&work, run_, error))
     return FALSE;
   pr_run_metric (run_, "documents", corpus->len);
-  pr_run_set_dim (run_, "dataset", "n_items", p->n_items);
-  pr_run_set_dim (run_, "dataset", "n_users", p->n_users);
+  pr_run_set_dataset (run_, "dataset", builder);
   pr_run_set_dim (run_, "oracle", "n_users", p->n_users);
   pr_run_set_dim (run_, "oracle", "k", p->oracle_k);
   pr_run_set_dim (run_, "chains", "n_users", p->n_users);

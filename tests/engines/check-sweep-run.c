@@ -376,6 +376,52 @@ START_TEST (a_failed_stage_does_not_stop_runs_that_do_not_need_it)
 }
 END_TEST
 
+/* Every failure that is on record is STAGE's. */
+static void
+check_failed_stage (const char *place, const char *stage)
+{
+  g_autofree char *folder = g_strdup_printf ("%s/%s-out/failed", dir, place);
+  g_autofree char *wanted = g_strdup_printf ("\"stage\": \"%s\"", stage);
+  g_auto (GStrv) names = pr_folder_list (folder, NULL);
+
+  ck_assert (names != NULL && names[0] != NULL);
+  for (char **name = names; *name != NULL; name++)
+    {
+      g_autofree char *path = g_build_filename (folder, *name, NULL), *text = NULL;
+
+      ck_assert (g_file_get_contents (path, &text, NULL, NULL));
+      ck_assert_msg (strstr (text, wanted) != NULL, "%s", text);
+    }
+}
+
+/* A stage that refuses its input once that is known ends its run before anything else is computed for it, and only its
+ * run: `walk` of one picky arm is never begun, that of the other is the one of `long`. */
+START_TEST (what_is_refused_later_costs_no_other_stage)
+{
+  PrSweepSummary summary = { 0 };
+  g_autoptr (GError) error = NULL;
+  g_autofree char *before = NULL, *calls = NULL;
+
+  manifest_text = MANIFEST "[stage picky]\nuses = probe-walk\nmost = 9\n"
+                           "[arm alone]\npipeline = seed; walk; picky\nwalk.steps = 40\n"
+                           "[arm beside]\npipeline = seed; walk; picky\nwalk.steps = 20\n";
+  ck_assert (!run ("a", (const char *const[]){ "experiment.seeds=1", NULL }, &summary, &error));
+  ck_assert_pr_error (error, PR_ERROR_MANIFEST, "stage 'picky': too many bytes of stage 'seed'");
+  before = tallied ();
+  ck_assert_str_eq (before, "");
+  g_clear_error (&error);
+  ck_assert (!run ("a", (const char *const[]){ "experiment.seeds=1", "seed.late=true", NULL }, &summary, &error));
+  ck_assert_pr_error (error, PR_ERROR_MANIFEST, "alone, seed 1: stage 'picky': too many bytes of stage 'seed'");
+  ck_assert_uint_eq (summary.report.n_failed, 2);
+  ck_assert_uint_eq (summary.report.n_written, 2);
+  ck_assert_uint_eq (summary.report.n_computed, 3);
+  calls = tallied ();
+  ck_assert_str_eq (calls, "seed:0\nwalk:0\nwalk:0\n");
+  check_failed_stage ("a", "picky");
+  pr_sweep_summary_clear (&summary);
+}
+END_TEST
+
 /* What failed by itself would only fail again: `run` says so without trying, `retry` tries. */
 START_TEST (what_failed_is_tried_again_by_retry_alone)
 {
@@ -489,6 +535,7 @@ main (void)
   tcase_add_test (tc, cancelled_it_says_so_and_goes_on_later);
   tcase_add_test (tc, cancelled_before_it_begins_it_begins_nothing);
   tcase_add_test (tc, a_failed_stage_does_not_stop_runs_that_do_not_need_it);
+  tcase_add_test (tc, what_is_refused_later_costs_no_other_stage);
   tcase_add_test (tc, what_failed_is_tried_again_by_retry_alone);
   tcase_add_test (tc, damaged_outputs_and_results_are_made_again);
   suite_add_tcase (suite, tc);

@@ -4,7 +4,7 @@
 
 #include "../../plugins/dataset-files/source.h"
 #include "../data/data-check.h"
-#include "data/dataset-private.h"
+#include "data/purchases-private.h"
 #include "mutate.h"
 
 #include <gio/gio.h>
@@ -89,6 +89,37 @@ check_item (const PrItem *item)
 }
 
 static gboolean
+check_purchases (const PrCatalogue *catalogue, PrPurchases *purchases, GError **error)
+{
+  guint8 users[64], kept[64];
+  PrDropped dropped;
+
+  if (!pr_purchases_sort (purchases, error))
+    return FALSE;
+  ck_assert_uint_lt (purchases->users->len, 64);
+  ck_assert_int_lt (pr_catalogue_n_items (catalogue), 64);
+  for (gint64 i = 0; i < pr_catalogue_n_items (catalogue); i++)
+    {
+      const PrItem *item = pr_catalogue_item (catalogue, i);
+
+      check_item (item);
+      ck_assert_int_le (g_utf8_strlen (item->description, -1), 20);
+    }
+  for (guint i = 0; i < purchases->users->len; i++)
+    ck_assert (pr_id_ok (purchases->users->pdata[i]));
+  for (guint i = 0; i < purchases->rows->len; i++)
+    {
+      const PrPurchaseRow *row = &g_array_index (purchases->rows, PrPurchaseRow, i);
+
+      ck_assert_int_lt (row->user, purchases->users->len);
+      ck_assert_int_lt (row->item, pr_catalogue_n_items (catalogue));
+      ck_assert (i == 0 || row[-1].user < row->user || (row[-1].user == row->user && row[-1].time < row->time));
+    }
+  pr_purchases_filter (purchases, 2, 2, users, kept, &dropped);
+  return TRUE;
+}
+
+static gboolean
 read_source (const char *dir, GError **error)
 {
   g_autofree char *items = g_build_filename (dir, "items.jsonl", NULL);
@@ -99,36 +130,11 @@ read_source (const char *dir, GError **error)
                                 .item_column = "item",
                                 .time_column = "",
                                 .rating_column = "rating",
-                                .min_rating = 2,
-                                .k_core = 1 };
-  g_autoptr (Catalogue) catalogue = catalogue_read (items, 20, error);
-  g_autoptr (Purchases) purchases = catalogue ? purchases_read (&params, catalogue, error) : NULL;
-  guint8 users[64], kept[64];
-  Dropped dropped;
+                                .purchases = { .min_rating = 2, .k_core = 1, .max_text = 20 } };
+  g_autoptr (PrCatalogue) catalogue = items_read (&params, error);
+  g_autoptr (PrPurchases) purchases = catalogue ? interactions_read (&params, catalogue, error) : NULL;
 
-  if (purchases == NULL || !purchases_sort (purchases, &params, error))
-    return FALSE;
-  ck_assert_uint_lt (purchases->users->len, 64);
-  ck_assert_uint_lt (catalogue->items->len, 64);
-  for (guint i = 0; i < catalogue->items->len; i++)
-    {
-      const PrItem *item = &g_array_index (catalogue->items, PrItem, i);
-
-      check_item (item);
-      ck_assert_int_le (g_utf8_strlen (item->description, -1), 20);
-    }
-  for (guint i = 0; i < purchases->users->len; i++)
-    ck_assert (pr_id_ok (purchases->users->pdata[i]));
-  for (guint i = 0; i < purchases->rows->len; i++)
-    {
-      const Purchase *row = &g_array_index (purchases->rows, Purchase, i);
-
-      ck_assert_int_lt (row->user, purchases->users->len);
-      ck_assert_int_lt (row->item, catalogue->items->len);
-      ck_assert (i == 0 || row[-1].user < row->user || (row[-1].user == row->user && row[-1].time < row->time));
-    }
-  purchases_filter (purchases, catalogue->items->len, 2, 2, users, kept, &dropped);
-  return TRUE;
+  return purchases != NULL && check_purchases (catalogue, purchases, error);
 }
 
 static void

@@ -207,7 +207,7 @@ latent_hidden (const Case *c, const gint32 *tokens, gint32 n, double *ret_hidden
     w[i] = (double)lm->weights[i];
   for (gint32 end = 1; end <= n; end++)
     {
-      Reference r = { &lm->config, lm->layout, w, NULL, 0, end };
+      Reference r = { &lm->config, lm->layout, w, NULL, 0, end, NULL };
       const double *from = tokens[end - 1] == PR_TOKEN_LATENT ? ret_hidden + (end - 2) * hidden
                                                               : w + lm->layout->embedding + tokens[end - 1] * hidden;
 

@@ -1,9 +1,10 @@
-/* Golden values of transformers; see tests/golden/make-lm-golden.py.  `check-golden --write FAMILY DIR` writes the
- * folder that transformers reads there and in check-transformers.sh. */
+/* Golden values of transformers; see tests/golden/make-lm-golden.py and make-attention-golden.py.  `check-golden
+ * --write FAMILY DIR` writes the folder that transformers reads there and in check-transformers.sh. */
 #include "train-fixture.h"
 
 #include <pauserec/tensors.h>
 
+#include "compute/floats.h"
 #include "lm/lm-private.h"
 #include "lm/trainer.h"
 
@@ -13,6 +14,8 @@
  * expected (a wrong formula shows in the first digit). */
 #define LOGIT_TOLERANCE 1e-5
 #define GRAD_TOLERANCE 1e-5
+/* Relative to a row's largest probability; exponentials of sums of a few products, after one layer. */
+#define ATTENTION_TOLERANCE 1e-5
 /* Six updates of at most lr = 3e-3 each; AdamW divides small gradients by their own size, which amplifies rounding. */
 #define TRAJECTORY_TOLERANCE 3e-6
 #define OUR_SEED 20
@@ -145,6 +148,38 @@ START_TEST (logits_of_our_folder)
 }
 END_TEST
 
+/* Every position of two sequences is a query. */
+START_TEST (attention)
+{
+  PrTensors *golden = open_golden ("attention-%s.safetensors", _i);
+  const PrTensor *tokens = get (golden, "tokens", ""), *wanted = get (golden, "attention", "");
+  PrLm *lm = golden_model (_i);
+  gint32 n = (gint32)tokens->dims[1], heads = (gint32)(wanted->dims[1] * wanted->dims[2]);
+  const gint32 offsets[] = { 0, n, 2 * n };
+  g_autofree gint32 *queries = g_new (gint32, 2 * n);
+  g_autofree float *ours = NULL;
+  gsize at = 0, size;
+
+  for (gint32 i = 0; i < 2 * n; i++)
+    queries[i] = i;
+  size = pr_lm_attention_size (lm, offsets, 2, queries, (gsize)(2 * n));
+  ours = g_new (float, size);
+  ck_assert (pr_lm_attention (lm, tokens->data, offsets, 2, queries, (gsize)(2 * n), ours, NULL, NULL));
+  for (gint32 q = 0; q < 2 * n; q++)
+    for (gint32 h = 0; h < heads; h++)
+      {
+        gint32 row = (q / n * heads + h) * n + q % n;
+
+        assert_close ("attention", ours + at, (const float *)wanted->data + (gint64)row * n, q % n + 1,
+                      ATTENTION_TOLERANCE);
+        at += (gsize)(q % n) + 1;
+      }
+  ck_assert_uint_eq (at, size);
+  pr_lm_free (lm);
+  pr_tensors_free (golden);
+}
+END_TEST
+
 static gboolean
 golden_example (gpointer ctx, guint epoch G_GNUC_UNUSED, gsize index, PrExample *example, GError **error G_GNUC_UNUSED)
 {
@@ -167,7 +202,7 @@ START_TEST (gradients)
   PrChunk chunk;
   gint64 first_row;
   double loss;
-  float *memory = pr_lm_floats (lm->layout->size, "gradients", NULL);
+  float *memory = pr_floats_new (lm->layout->size, "gradients", NULL);
 
   for (gsize i = 0; i < 3; i++)
     ck_assert (pr_batch_add (batch, &lm->config, golden_example, golden, 0, i, NULL));
@@ -278,6 +313,7 @@ main (int argc, char **argv)
     }
   tcase_add_loop_test (tcase, logits_of_their_folder, 0, 3);
   tcase_add_loop_test (tcase, logits_of_our_folder, 0, 3);
+  tcase_add_loop_test (tcase, attention, 0, 3);
   tcase_add_loop_test (tcase, gradients, 0, 3);
   tcase_add_loop_test (tcase, trajectory, 0, 3);
   return pr_check_main (suite);

@@ -381,7 +381,8 @@ START_TEST (bad_sequences_are_refused)
     const char *part;
   } cases[] = {
     { { 0, 3, 8 }, 264, "token 264 at position 5" },
-    { { 0, 3, 8 }, -1, "token -1" },
+    { { 0, 3, 8 }, PR_TOKEN_LATENT, "position 5 is a latent step" },
+    { { 0, 3, 8 }, -2, "token -2" },
     { { 1, 3, 8 }, 0, "start at offset 0" },
     { { 0, 5, 3 }, 0, "sequence 1 has -2" },
     { { 0, 65, 66 }, 0, "sequence 0 has 65 tokens, the model has 64 positions" },
@@ -434,7 +435,7 @@ main (void)
   tcase_add_test (tokens, token_embeddings_travel);
   tcase_add_loop_test (tokens, bad_token_embeddings_are_refused, 0, 6);
   tcase_add_test (forward, sequences_do_not_see_each_other);
-  tcase_add_loop_test (forward, bad_sequences_are_refused, 0, 5);
+  tcase_add_loop_test (forward, bad_sequences_are_refused, 0, 6);
   tcase_add_test (forward, nothing_in_nothing_out);
   suite_add_tcase (suite, models);
   suite_add_tcase (suite, tokens);

@@ -21,6 +21,7 @@ typedef struct
   const PrBackward *backward; /* dropout; NULL: none */
   gint64 row;                 /* of the sequence in the chunk */
   gint64 n;
+  double *attention; /* [layers, heads, n, n] probabilities, written where a position sees another; NULL: not wanted */
 } Reference;
 
 static inline void
@@ -80,9 +81,9 @@ ref_dropout (const Reference *r, guint64 site, double *x)
     x[i] *= mask[i];
 }
 
-/* out [n, heads head_dim] of one layer from normed inputs. */
+/* out [n, heads head_dim] of one layer from normed inputs; PROBABILITIES [heads, n, n] may be NULL. */
 static inline void
-ref_attention (const Reference *r, const PrLmLayerOffsets *at, const double *normed, double *out)
+ref_attention (const Reference *r, const PrLmLayerOffsets *at, const double *normed, double *out, double *probabilities)
 {
   const PrLmConfig *c = r->c;
   gint64 d = c->head_dim, heads = c->heads + 2 * c->kv_heads, width = heads * d, group = c->heads / c->kv_heads;
@@ -115,6 +116,8 @@ ref_attention (const Reference *r, const PrLmLayerOffsets *at, const double *nor
               score += q[i] * k[s * width + i];
             sum += p[s] = exp (score / sqrt ((double)d));
           }
+        for (gint64 s = 0; probabilities != NULL && s <= t; s++)
+          probabilities[(h * r->n + t) * r->n + s] = p[s] / sum;
         for (gint64 i = 0; i < d; i++)
           {
             o[i] = 0;
@@ -135,7 +138,7 @@ ref_layer (const Reference *r, gint32 l, double *x)
 
   for (gint64 t = 0; t < r->n; t++)
     ref_norm (hidden, x + t * hidden, r->w + at->in_norm, c->rms_eps, normed + t * hidden);
-  ref_attention (r, at, normed, out);
+  ref_attention (r, at, normed, out, r->attention != NULL ? r->attention + l * c->heads * r->n * r->n : NULL);
   for (gint64 t = 0; t < r->n; t++)
     ref_linear (q, hidden, r->w + at->o, NULL, out + t * q, branch + t * hidden);
   ref_dropout (r, 1 + 2 * (guint64)l, branch);
@@ -202,7 +205,12 @@ ref_losses (const PrLmConfig *c, const PrLmLayout *layout, const double *w, cons
 
   for (gsize s = 0; s < chunk->n_sequences; s++)
     {
-      Reference r = { c, layout, w, backward, chunk->offsets[s], chunk->offsets[s + 1] - chunk->offsets[s] };
+      Reference r = { .c = c,
+                      .layout = layout,
+                      .w = w,
+                      .backward = backward,
+                      .row = chunk->offsets[s],
+                      .n = chunk->offsets[s + 1] - chunk->offsets[s] };
 
       ref_inputs (&r, chunk->tokens + r.row, x + r.row * hidden);
       ref_run (&r, x + r.row * hidden);

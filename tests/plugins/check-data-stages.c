@@ -221,7 +221,10 @@ run_files (Pipeline *p, const char *extra, const char *items, const char *events
   return ok;
 }
 
-#define ITEMS "{\"item\":\"a\",\"title\":\"A\"}\n{\"item\":\"x\"}\n{\"item\":\"b\"}\n"
+#define ITEMS                                                                                                          \
+  "{\"item\":\"a\",\"title\":\"A\",\"brand\":\"B\",\"categories\":[\"r\",\"y\"]}\n"                                    \
+  "{\"item\":\"x\",\"brand\":\"X\",\"categories\":[\"z\"]}\n"                                                          \
+  "{\"item\":\"b\",\"brand\":\"B\",\"categories\":[\"r\"]}\n"
 #define EVENTS "user\titem\ttimestamp\nv\tb\t5\nv\ta\t5\nu\ta\t1\nu\tb\t2\nw\tx\t1\nu\tb\t3\nv\ta\t9\n"
 
 START_TEST (files_become_a_data_set)
@@ -256,6 +259,9 @@ START_TEST (files_become_a_data_set)
   ck_assert_double_eq (pipeline_metric (&p, 0, "equal_times"), 1);
   ck_assert_double_eq (pipeline_metric (&p, 0, "repeats"), 2);
   ck_assert_int_eq (pr_dims_get (p.dims->pdata[0], "dataset", "n_items"), 2);
+  /* Leaves and brands of what is left. */
+  ck_assert_int_eq (pr_dims_get (p.dims->pdata[0], "dataset", "n_categories"), 2);
+  ck_assert_int_eq (pr_dims_get (p.dims->pdata[0], "dataset", "n_brands"), 1);
   json = g_build_filename (data, "dataset.json", NULL);
   g_free (data);
   ck_assert (g_file_get_contents (json, &data, NULL, NULL));

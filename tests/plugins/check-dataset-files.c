@@ -2,6 +2,7 @@
 
 #include "../../plugins/dataset-files/source.h"
 #include "../data/data-check.h"
+#include "data/purchases-private.h"
 
 #include <gio/gio.h>
 #include <pauserec/io.h>
@@ -14,15 +15,11 @@ typedef struct
 } Files;
 
 static const SourceParams defaults = {
-  .name = "test",
   .user_column = "user",
   .item_column = "item",
   .time_column = "",
   .rating_column = "rating",
-  .k_core = 0,
-  .min_sequence = 1,
-  .max_text = 0,
-  .tie_seed = 1,
+  .purchases = { .name = "test", .min_sequence = 1, .tie_seed = 1 },
 };
 
 static Files
@@ -51,19 +48,19 @@ files_clear (Files *f)
 static char *
 sequences (const SourceParams *params, GError **error)
 {
-  g_autoptr (Catalogue) catalogue = catalogue_read (params->items, params->max_text, error);
-  g_autoptr (Purchases) purchases = catalogue ? purchases_read (params, catalogue, error) : NULL;
+  g_autoptr (PrCatalogue) catalogue = items_read (params, error);
+  g_autoptr (PrPurchases) purchases = catalogue ? interactions_read (params, catalogue, error) : NULL;
   g_autoptr (GString) text = g_string_new (NULL);
 
-  if (purchases == NULL || !purchases_sort (purchases, params, error))
+  if (purchases == NULL || !pr_purchases_sort (purchases, error))
     return NULL;
   for (guint i = 0; i < purchases->rows->len; i++)
     {
-      const Purchase *row = &g_array_index (purchases->rows, Purchase, i);
+      const PrPurchaseRow *row = &g_array_index (purchases->rows, PrPurchaseRow, i);
 
       if (i == 0 || row[-1].user != row->user)
         g_string_append_printf (text, "%s%s:", i ? " " : "", (const char *)purchases->users->pdata[row->user]);
-      g_string_append (text, g_array_index (catalogue->items, PrItem, row->item).id);
+      g_string_append (text, pr_catalogue_item (catalogue, row->item)->id);
     }
   return g_strdup (text->str);
 }
@@ -97,10 +94,10 @@ START_TEST (equal_times_follow_the_tie_rule)
   gboolean moved = FALSE;
 
   expect (rows, p, "u:acab");
-  p.ties = TIES_ITEM;
+  p.purchases.ties = PR_TIES_ITEM;
   expect (rows, p, "u:aabc");
-  p.ties = TIES_SHUFFLE;
-  for (p.tie_seed = 0; p.tie_seed < 10; p.tie_seed++)
+  p.purchases.ties = PR_TIES_SHUFFLE;
+  for (p.purchases.tie_seed = 0; p.purchases.tie_seed < 10; p.purchases.tie_seed++)
     {
       Files f = files (ABC, rows);
       g_autofree char *one = NULL, *two = NULL;
@@ -124,9 +121,9 @@ START_TEST (repeats_are_kept_or_dropped)
   const char *rows = HEAD "u\ta\t1\nu\ta\t1\nu\tb\t2\nu\ta\t3\nv\ta\t3\n";
 
   expect (rows, p, "u:aaba v:a");
-  p.repeats = REPEATS_SAME_TIME;
+  p.purchases.repeats = PR_REPEATS_DROP_SAME_TIME;
   expect (rows, p, "u:aba v:a");
-  p.repeats = REPEATS_ALL;
+  p.purchases.repeats = PR_REPEATS_DROP_ALL;
   expect (rows, p, "u:ab v:a");
 }
 END_TEST
@@ -135,7 +132,7 @@ START_TEST (ratings_and_columns_by_name)
 {
   SourceParams p = defaults;
 
-  p.min_rating = 3.5;
+  p.purchases.min_rating = 3.5;
   expect ("user\titem\ttimestamp\trating\nu\ta\t1\t3.5\nu\tb\t2\t3.0\nu\tc\t3\t5\n", p, "u:ac");
   p = defaults;
   p.user_column = "uid";
@@ -143,7 +140,7 @@ START_TEST (ratings_and_columns_by_name)
   p.time_column = "t";
   expect ("uid\tasin\tt\ttimestamp\torder\nu\ta\t2\t1\t1\nu\tb\t1\t2\t1\n", p, "u:ba");
   p = defaults;
-  p.unknown_items = UNKNOWN_DROP;
+  p.purchases.unknown_items = PR_UNKNOWN_ITEMS_DROP;
   expect (HEAD "u\tx\t1\nu\ta\t2\n", p, "u:a");
 }
 END_TEST
@@ -199,7 +196,7 @@ START_TEST (bad_ratings_are_refused)
       Files f = files (ABC, rows);
       GError *error = NULL;
 
-      f.params.min_rating = 1;
+      f.params.purchases.min_rating = 1;
       ck_assert_ptr_null (sequences (&f.params, &error));
       data_expect (&error, PR_ERROR_DATA, "events.tsv:2");
       files_clear (&f);
@@ -213,7 +210,7 @@ expect_item_error (const char *items, const char *part)
   Files f = files (items, HEAD);
   GError *error = NULL;
 
-  ck_assert_ptr_null (catalogue_read (f.items, 0, &error));
+  ck_assert_ptr_null (items_read (&f.params, &error));
   data_expect (&error, PR_ERROR_DATA, part);
   files_clear (&f);
 }
@@ -249,11 +246,13 @@ START_TEST (item_fields_are_read)
                    "\"description\": [\"one two\", \"thrée four\"]}\n",
                    HEAD);
   GError *error = NULL;
-  g_autoptr (Catalogue) catalogue = catalogue_read (f.items, 12, &error);
+  g_autoptr (PrCatalogue) catalogue = NULL;
   const PrItem *items;
 
+  f.params.purchases.max_text = 12;
+  catalogue = items_read (&f.params, &error);
   ck_assert_no_error (error);
-  items = &g_array_index (catalogue->items, PrItem, 0);
+  items = pr_catalogue_item (catalogue, 0);
   ck_assert_str_eq (items[0].title, "T");
   ck_assert_str_eq (items[0].brand, "");
   ck_assert_str_eq (items[0].categories[0], "x");
@@ -271,7 +270,7 @@ END_TEST
 START_TEST (the_core_is_filtered_until_stable)
 {
   Files f = files (ABC, HEAD "u\ta\t1\nv\tb\t1\nv\tc\t2\nw\tc\t1\nw\tc\t2\nu\tb\t2\nx\ta\t1\n");
-  g_autoptr (Catalogue) catalogue = catalogue_read (f.items, 0, NULL);
+  g_autoptr (PrCatalogue) catalogue = items_read (&f.params, NULL);
   const struct
   {
     gint64 user_min, item_min;
@@ -284,12 +283,12 @@ START_TEST (the_core_is_filtered_until_stable)
 
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
     {
-      g_autoptr (Purchases) purchases = purchases_read (&f.params, catalogue, NULL);
+      g_autoptr (PrPurchases) purchases = interactions_read (&f.params, catalogue, NULL);
       guint8 users[4], items[3];
-      Dropped dropped;
+      PrDropped dropped;
 
-      ck_assert (purchases_sort (purchases, &f.params, NULL));
-      purchases_filter (purchases, 3, cases[i].user_min, cases[i].item_min, users, items, &dropped);
+      ck_assert (pr_purchases_sort (purchases, NULL));
+      pr_purchases_filter (purchases, cases[i].user_min, cases[i].item_min, users, items, &dropped);
       ck_assert_msg (memcmp (users, cases[i].users, 4) == 0 && memcmp (items, cases[i].items, 3) == 0, "case %u", i);
       ck_assert_int_eq (purchases->rows->len, cases[i].rows);
       ck_assert_int_eq (dropped.rows, 7 - cases[i].rows);
@@ -333,23 +332,23 @@ expect_counts (const char *items, const char *interactions, gint64 core, gint64 
 {
   SourceParams p = defaults;
   GError *error = NULL;
-  g_autoptr (Catalogue) catalogue = NULL;
-  g_autoptr (Purchases) purchases = NULL;
+  g_autoptr (PrCatalogue) catalogue = NULL;
+  g_autoptr (PrPurchases) purchases = NULL;
   g_autofree guint8 *users = NULL, *kept = NULL;
-  Dropped dropped;
+  PrDropped dropped;
 
   p.items = items;
   p.interactions = interactions;
-  catalogue = catalogue_read (p.items, 0, &error);
+  catalogue = items_read (&p, &error);
   ck_assert_no_error (error);
-  purchases = purchases_read (&p, catalogue, &error);
+  purchases = interactions_read (&p, catalogue, &error);
   ck_assert_no_error (error);
-  ck_assert (purchases_sort (purchases, &p, &error));
+  ck_assert (pr_purchases_sort (purchases, &error));
   users = g_new (guint8, purchases->users->len);
-  kept = g_new (guint8, catalogue->items->len);
-  purchases_filter (purchases, catalogue->items->len, core, core, users, kept, &dropped);
+  kept = g_new (guint8, (gsize)pr_catalogue_n_items (catalogue));
+  pr_purchases_filter (purchases, core, core, users, kept, &dropped);
   ck_assert_int_eq (purchases->users->len - dropped.users, n_users);
-  ck_assert_int_eq (catalogue->items->len - dropped.items, n_items);
+  ck_assert_int_eq (pr_catalogue_n_items (catalogue) - dropped.items, n_items);
   ck_assert_int_eq (purchases->rows->len, n_rows);
 }
 

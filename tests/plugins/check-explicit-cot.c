@@ -10,17 +10,17 @@ static char *why_dir;
 
 static const char *const words[] = { "a tent", "a mat", "x" };
 
-/* One rationale for every third-last purchase but that of user SKIP; TEXT: the same for all, or NULL: what the target
- * is. */
+/* One rationale for every purchase that is FROM_END from the end, but that of user SKIP; TEXT: the same for all, or
+ * NULL: what the target is. */
 static void
-save_rationales (gint32 skip, const char *text)
+save_rationales_of (gint32 from_end, gint32 skip, const char *text)
 {
   g_autoptr (PrDataset) dataset = pr_dataset_load (tiny_data_dir, NULL);
   g_autoptr (PrRationales) rationales = pr_rationales_new ();
 
   for (gint32 u = 0; u < (gint32)TINY_USERS; u++)
     {
-      gint32 position = (gint32)tiny_lengths[u] - 3;
+      gint32 position = (gint32)tiny_lengths[u] - from_end;
       const PrRationale rationale = { .user = u,
                                       .position = position,
                                       .text = text != NULL ? text : words[(u + position) % 3],
@@ -31,6 +31,13 @@ save_rationales (gint32 skip, const char *text)
         pr_rationales_add (rationales, &rationale);
     }
   ck_assert (pr_rationales_save (rationales, dataset, why_dir, NULL));
+}
+
+/* The third-last purchases are the targets of training. */
+static void
+save_rationales (gint32 skip, const char *text)
+{
+  save_rationales_of (3, skip, text);
 }
 
 static void
@@ -216,6 +223,21 @@ START_TEST (rationales_are_checked)
 }
 END_TEST
 
+/* Rationales of what is to be predicted are no examples, not even where missing ones may be empty; whoever trains
+ * another purchase as well trains it without them. */
+START_TEST (rationales_of_evaluation_are_never_trained)
+{
+  for (gint32 from_end = 1; from_end <= 2; from_end++)
+    {
+      save_rationales_of (from_end, -1, NULL);
+      tune_fails ("", PR_ERROR_DATA,
+                  "none of the 6 training targets has a rationale, and the input `rationales` has 6 of");
+      tune_fails ("missing=empty", PR_ERROR_DATA, "those of validation and test targets are for probes");
+      tune_fails ("targets=all-prefixes missing=empty", PR_ERROR_DATA, "none of the ");
+    }
+}
+END_TEST
+
 /* An untrained model babbles: no thought ends, so nobody gets an item, and everybody is counted. */
 START_TEST (malformed_thoughts_count)
 {
@@ -317,6 +339,7 @@ main (void)
   tcase_add_test (tcase, learns_to_think_and_to_answer);
   tcase_add_loop_test (tcase, the_loss_is_the_weighted_mean, 0, 4);
   tcase_add_test (tcase, rationales_are_checked);
+  tcase_add_test (tcase, rationales_of_evaluation_are_never_trained);
   tcase_add_test (tcase, malformed_thoughts_count);
   tcase_add_test (tcase, asking_is_checked);
   tcase_add_test (tcase, the_self_filter_empties_what_leads_nowhere);

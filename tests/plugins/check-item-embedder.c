@@ -5,7 +5,6 @@
 #include "tiny-world.h"
 
 #include "../../plugins/item-embedder/cooccurrence.h"
-#include "../../plugins/item-embedder/eigen.h"
 #include "../../plugins/item-embedder/svd.h"
 #include "../../plugins/item-embedder/tfidf.h"
 
@@ -109,59 +108,6 @@ START_TEST (cooccurrence_sees_training_purchases_only)
   ck_assert_int_eq (a->offsets[1], 1 + (0.5 * 7 / (2.5 * 1.5) > 1));
   ck_assert_double_eq_tol (a->values[a->offsets[3] - 1], log (1 * 7 / (1.5 * 3)), 1e-6);
   pr_check_rmdir (dir);
-}
-END_TEST
-
-START_TEST (eigenvectors_solve_their_equation)
-{
-  enum
-  {
-    N = 57
-  };
-  PrRng rng = pr_rng_new (3, "eigen");
-  double a[N * N], copy[N * N], values[N], vectors[N * N];
-
-  for (int i = 0; i < N; i++)
-    for (int j = 0; j <= i; j++)
-      a[i * N + j] = a[j * N + i] = pr_rng_normal (rng, (guint64)i, (guint64)j);
-  memcpy (copy, a, sizeof a);
-  ck_assert (eigen_symmetric (a, N, values, vectors));
-  for (int v = 0; v < N; v++)
-    {
-      double length = 0;
-
-      ck_assert (v == 0 || values[v] <= values[v - 1]);
-      for (int i = 0; i < N; i++)
-        {
-          double sum = 0;
-
-          for (int j = 0; j < N; j++)
-            sum += copy[i * N + j] * vectors[v * N + j];
-          ck_assert_double_eq_tol (sum, values[v] * vectors[v * N + i], 1e-11);
-          length += vectors[v * N + i] * vectors[v * N + i];
-        }
-      ck_assert_double_eq_tol (length, 1, 1e-12);
-    }
-}
-END_TEST
-
-START_TEST (eigenvalues_of_small_and_special_matrices)
-{
-  double one[] = { 5 }, two[] = { 2, 1, 1, 2 }, zero[9] = { 0 }, diagonal[] = { 1, 0, 0, 0, 3, 0, 0, 0, 2 };
-  double values[3], vectors[9];
-
-  ck_assert (eigen_symmetric (one, 1, values, vectors));
-  ck_assert_double_eq (values[0], 5);
-  ck_assert_double_eq (vectors[0], 1);
-  ck_assert (eigen_symmetric (two, 2, values, vectors));
-  ck_assert_double_eq_tol (values[0], 3, 1e-14);
-  ck_assert_double_eq_tol (values[1], 1, 1e-14);
-  ck_assert_double_eq_tol (fabs (vectors[0]), sqrt (0.5), 1e-14);
-  ck_assert (eigen_symmetric (zero, 3, values, vectors));
-  ck_assert_double_eq (values[2], 0);
-  ck_assert (eigen_symmetric (diagonal, 3, values, vectors));
-  ck_assert_double_eq_tol (values[0], 3, 1e-14);
-  ck_assert_double_eq_tol (values[2], 1, 1e-14);
 }
 END_TEST
 
@@ -477,8 +423,6 @@ main (void)
   tcase_add_test (words, weights_are_as_computed_by_hand);
   tcase_add_test (words, rare_and_common_words_are_left_out);
   tcase_add_test (words, cooccurrence_sees_training_purchases_only);
-  tcase_add_test (algebra, eigenvectors_solve_their_equation);
-  tcase_add_test (algebra, eigenvalues_of_small_and_special_matrices);
   tcase_add_test (algebra, columns_become_orthonormal);
   tcase_add_test (algebra, low_rank_matrices_are_found_exactly);
   tcase_add_test (algebra, operations_are_counted_from_shapes);

@@ -29,10 +29,12 @@ tally (const char *word, guint64 at)
 typedef struct
 {
   int64_t n;
+  bool late;
 } SeedParams;
 
 static const PrParamSpec seed_params[] = {
   PR_PARAM_INT (SeedParams, n, 1, 1000000, 10, "Bytes."),
+  PR_PARAM_BOOL (SeedParams, late, false, "Do not say how many before they are there."),
 };
 
 static const PrSlotSpec seed_slots[] = { { PR_SLOT_OUT, "bytes", "bytes/1", "Bytes.", FALSE } };
@@ -43,7 +45,7 @@ seed_plan (const void *params, PrPlan *plan, GError **error)
   const SeedParams *p = params;
 
   (void)error;
-  pr_plan_set_dim (plan, "bytes", "n", p->n);
+  pr_plan_set_dim (plan, "bytes", "n", p->late ? PR_DIM_UNKNOWN : p->n);
   return TRUE;
 }
 
@@ -78,6 +80,7 @@ static const PrStage seed_stage = {
 typedef struct
 {
   int64_t steps, kill_at, signal_at, signals, hold_at, meet, memory, crash, lame;
+  int64_t most;
   bool fail;
 } WalkParams;
 
@@ -96,6 +99,7 @@ static const PrParamSpec walk_params[] = {
   PR_PARAM_INT_NOT_IN_KEY_AT (WalkParams, "crash", crash, -256, 64, 0,
                               "Signal to die of at the start; -1, -2, ...: exit with status 0, 1, ..."),
   PR_PARAM_INT_NOT_IN_KEY_AT (WalkParams, "lame", lame, 0, 1, 0, "1: fail until the file $PR_TEST_MENDED exists."),
+  PR_PARAM_INT (WalkParams, most, 0, 1000000, 0, "plan() refuses more bytes than this; 0: none."),
   PR_PARAM_BOOL (WalkParams, fail, false, "Fail."),
 };
 
@@ -109,7 +113,12 @@ walk_plan (const void *params, PrPlan *plan, GError **error)
 {
   const WalkParams *p = params;
 
-  (void)error;
+  if (p->most > 0 && pr_plan_input_dim (plan, "bytes", "n") > p->most)
+    {
+      g_set_error (error, PR_ERROR, PR_ERROR_MANIFEST, "too many bytes of stage '%s'",
+                   pr_plan_input_stage (plan, "bytes"));
+      return FALSE;
+    }
   pr_plan_set_dim (plan, "path", "n", p->steps);
   pr_plan_set_memory (plan, (guint64)p->memory << 20);
   return TRUE;

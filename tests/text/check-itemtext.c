@@ -72,13 +72,15 @@ loss_from (void)
 START_TEST (descriptions)
 {
   static const char *const wanted[2][PR_N_DESCRIPTIONS] = {
-    { "Tent", "Tent by Nord. Out > Tents", "Out > Tents", NULL },
-    { "Mat", NULL, NULL, NULL },
+    { "Tent", "Tent by Nord. Out > Tents", "Out > Tents", NULL, "Nord" },
+    { "Mat", NULL, NULL, NULL, NULL },
   };
 
   for (int item = 0; item < 2; item++)
-    for (int d = 0; d < PR_DESCRIBE_FULL; d++)
+    for (int d = 0; d < PR_N_DESCRIPTIONS; d++)
       {
+        if (d == PR_DESCRIBE_FULL)
+          continue;
         g_autoptr (GString) text = g_string_new ("");
         gboolean found = pr_item_describe (pr_dataset_item (dataset, item), (PrDescription)d, text);
 
@@ -96,7 +98,7 @@ END_TEST
 
 START_TEST (both_directions)
 {
-  g_autoptr (PrGrounding) answer = make ((PrGroundingParams){ PR_GROUNDING_LOSS_ANSWER, 1, 64, 0, 0 });
+  g_autoptr (PrGrounding) answer = make ((PrGroundingParams){ PR_GROUNDING_LOSS_ANSWER, 1, 64, 0, 0, FALSE });
   g_autofree char *to_text = NULL, *to_sid = NULL;
 
   pr_example_clear (&example);
@@ -122,7 +124,7 @@ END_TEST
 
 START_TEST (texts_are_cut_and_loss_can_be_everywhere)
 {
-  g_autoptr (PrGrounding) all = make ((PrGroundingParams){ PR_GROUNDING_LOSS_ALL, 1, 3, 0, 0 });
+  g_autoptr (PrGrounding) all = make ((PrGroundingParams){ PR_GROUNDING_LOSS_ALL, 1, 3, 0, 0, FALSE });
   g_autofree char *text = NULL;
 
   pr_example_clear (&example);
@@ -159,7 +161,7 @@ epoch_texts (PrGrounding *grounding, guint epoch)
 
 START_TEST (all_descriptions_of_an_epoch)
 {
-  g_autoptr (PrGrounding) grounding = make ((PrGroundingParams){ PR_GROUNDING_LOSS_ALL, 4, 64, 0, 0 });
+  g_autoptr (PrGrounding) grounding = make ((PrGroundingParams){ PR_GROUNDING_LOSS_ALL, 4, 64, 0, 0, FALSE });
   g_autoptr (GPtrArray) first = epoch_texts (grounding, 0), second = epoch_texts (grounding, 1);
 
   /* Item 0 has four kinds, item 1 two (title, description), item 2 none; two directions each. */
@@ -175,7 +177,7 @@ END_TEST
 
 START_TEST (kinds_take_turns)
 {
-  g_autoptr (PrGrounding) grounding = make ((PrGroundingParams){ PR_GROUNDING_LOSS_ALL, 1, 64, 0, 0 });
+  g_autoptr (PrGrounding) grounding = make ((PrGroundingParams){ PR_GROUNDING_LOSS_ALL, 1, 64, 0, 0, FALSE });
   g_autoptr (GHashTable) seen = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
 
   ck_assert_uint_eq (pr_grounding_n (grounding), 2 * 2);
@@ -191,9 +193,36 @@ START_TEST (kinds_take_turns)
 }
 END_TEST
 
+/* The brand comes when it is asked for; a probe can ask for it of any model. */
+START_TEST (brands)
+{
+  g_autoptr (PrGrounding) off = make ((PrGroundingParams){ PR_GROUNDING_LOSS_ALL, 5, 64, 0, 0, FALSE });
+  g_autoptr (PrGrounding) on = make ((PrGroundingParams){ PR_GROUNDING_LOSS_ALL, 5, 64, 0, 0, TRUE });
+  g_autoptr (GPtrArray) texts = epoch_texts (on, 0);
+  g_autofree char *question = NULL;
+  int to_brand = 0, to_sid = 0;
+
+  ck_assert_uint_eq (pr_grounding_n (off), 2 * (4 + 2));
+  ck_assert_uint_eq (pr_grounding_n (on), 2 * (5 + 2));
+  for (guint i = 0; i < texts->len; i++)
+    {
+      to_brand += strcmp (texts->pdata[i], "Brand of <a_0><b_0>: Nord<|endoftext|>") == 0;
+      to_sid += strcmp (texts->pdata[i], "Item of the brand Nord:<a_0><b_0>") == 0;
+    }
+  ck_assert_int_eq (to_brand, 1);
+  ck_assert_int_eq (to_sid, 1);
+  pr_example_clear (&example);
+  ck_assert (pr_grounding_sid_to_text (off, 0, PR_DESCRIBE_BRAND, &example));
+  question = decode ();
+  ck_assert_str_eq (question, "Brand of <a_0><b_0>: Nord<|endoftext|>");
+  ck_assert (!pr_grounding_sid_to_text (off, 1, PR_DESCRIBE_BRAND, &example));
+  ck_assert_int_eq (pr_grounding_estimate_n (&(PrGroundingParams){ .descriptions = 5 }, 10, 0), 2 * 4 * 10);
+}
+END_TEST
+
 START_TEST (plain_texts_and_purchases)
 {
-  g_autoptr (PrGrounding) grounding = make ((PrGroundingParams){ PR_GROUNDING_LOSS_ANSWER, 1, 64, 1, 1 });
+  g_autoptr (PrGrounding) grounding = make ((PrGroundingParams){ PR_GROUNDING_LOSS_ANSWER, 1, 64, 1, 1, FALSE });
   g_autoptr (GPtrArray) texts = epoch_texts (grounding, 3);
   int bought = 0, plain = 0;
 
@@ -214,8 +243,8 @@ END_TEST
 
 START_TEST (faults)
 {
-  const PrGroundingParams params = { PR_GROUNDING_LOSS_ALL, 1, 64, 0, 0 },
-                          longer = { PR_GROUNDING_LOSS_ALL, 1, 128, 0, 0 };
+  const PrGroundingParams params = { PR_GROUNDING_LOSS_ALL, 1, 64, 0, 0, FALSE },
+                          longer = { PR_GROUNDING_LOSS_ALL, 1, 128, 0, 0, FALSE };
   g_autoptr (GError) room = NULL, tokens = NULL, items = NULL, words = NULL;
   static const char *const none[] = { NULL };
   const PrItem wordless = { "x", "", "", "", none };
@@ -262,6 +291,7 @@ main (void)
   tcase_add_test (tcase, texts_are_cut_and_loss_can_be_everywhere);
   tcase_add_test (tcase, all_descriptions_of_an_epoch);
   tcase_add_test (tcase, kinds_take_turns);
+  tcase_add_test (tcase, brands);
   tcase_add_test (tcase, plain_texts_and_purchases);
   tcase_add_test (tcase, faults);
   suite_add_tcase (suite, tcase);

@@ -2,8 +2,7 @@
  * 8.3.3; the loop is that of EISPACK's tql2).  Vectors are kept as rows, so that every inner loop is contiguous. */
 #include "config.h"
 
-#include "eigen.h"
-
+#include <pauserec/linalg.h>
 #include <pauserec/threads.h>
 
 #include <float.h>
@@ -184,7 +183,7 @@ descending (gconstpointer a, gconstpointer b, gpointer user_data)
 }
 
 gboolean
-eigen_symmetric (double *a, gint64 n, double *ret_values, double *ret_vectors)
+pr_eigen_symmetric (double *a, gint64 n, double *ret_values, double *ret_vectors)
 {
   g_autofree double *d = g_new (double, n), *e = g_new (double, n), *beta = g_new0 (double, n);
   g_autofree double *z = g_new0 (double, n *n);

@@ -1,11 +1,11 @@
 #include "config.h"
 
-#include "words.h"
+#include <pauserec/wording.h>
 
 #include <string.h>
 
 char *
-words_fold (const char *text)
+pr_words_fold (const char *text)
 {
   GString *line = g_string_new (NULL);
 
@@ -20,7 +20,7 @@ words_fold (const char *text)
 }
 
 gsize
-words_count (const char *text)
+pr_words_count (const char *text)
 {
   gsize n = text[0] != '\0';
 
@@ -30,7 +30,7 @@ words_count (const char *text)
 }
 
 gboolean
-words_cut (char *text, gsize most)
+pr_words_cut (char *text, gsize most)
 {
   for (; *text != '\0'; text++)
     if (*text == ' ' && --most == 0)
@@ -42,7 +42,7 @@ words_cut (char *text, gsize most)
 }
 
 void
-words_cut_sentences (char *text, gsize most)
+pr_words_cut_sentences (char *text, gsize most)
 {
   for (; *text != '\0'; text++)
     if (strchr (".!?", *text) != NULL && text[1] == ' ' && --most == 0)
@@ -56,7 +56,7 @@ is_letter (const char *at)
 }
 
 gsize
-words_match (const char *start, const char *at, const char *phrase)
+pr_words_match (const char *start, const char *at, const char *phrase)
 {
   const char *a = at, *p = phrase, *last = phrase;
 
@@ -72,11 +72,11 @@ words_match (const char *start, const char *at, const char *phrase)
 }
 
 const char *
-words_find (const char *text, const char *phrase, gsize *ret_length)
+pr_words_find (const char *text, const char *phrase, gsize *ret_length)
 {
   for (const char *at = text; *at != '\0'; at = g_utf8_next_char (at))
     {
-      gsize length = words_match (text, at, phrase);
+      gsize length = pr_words_match (text, at, phrase);
 
       if (length == 0)
         continue;

@@ -1,7 +1,7 @@
+/* respell.c - the same text in other words. */
 #include "config.h"
 
-#include "respell.h"
-#include "words.h"
+#include <pauserec/wording.h>
 
 #include <string.h>
 
@@ -45,7 +45,7 @@ static const struct
 };
 
 char *
-paraphrase (const char *text)
+pr_words_paraphrase (const char *text)
 {
   GString *to = g_string_new (NULL);
 
@@ -54,7 +54,7 @@ paraphrase (const char *text)
       gsize length = 0;
       guint i = 0;
 
-      while (i < G_N_ELEMENTS (phrases) && (length = words_match (text, at, phrases[i].phrase)) == 0)
+      while (i < G_N_ELEMENTS (phrases) && (length = pr_words_match (text, at, phrases[i].phrase)) == 0)
         i++;
       if (length > 0)
         {
@@ -90,14 +90,14 @@ fit_article (GString *text, const char *word)
 }
 
 char *
-rename_all (const char *text, const char *name, const char *other)
+pr_words_rename (const char *text, const char *name, const char *other)
 {
   g_autoptr (GString) to = g_string_new (NULL);
   const char *at;
   gsize length = 0;
   gboolean found = FALSE;
 
-  for (; (at = words_find (text, name, &length)) != NULL; text = at + length)
+  for (; (at = pr_words_find (text, name, &length)) != NULL; text = at + length)
     {
       g_string_append_len (to, text, at - text);
       fit_article (to, other);

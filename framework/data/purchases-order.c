@@ -1,7 +1,7 @@
-/* filter.c - the frozen order of purchases, repeats, and the k-core. */
+/* purchases-order.c - the frozen order of purchases, repeats, and the k-core. */
 #include "config.h"
 
-#include "source.h"
+#include "purchases-private.h"
 
 #include <pauserec/error.h>
 #include <pauserec/rng.h>
@@ -11,7 +11,7 @@
 static int
 compare_rows (gconstpointer a_, gconstpointer b_)
 {
-  const Purchase *a = a_, *b = b_;
+  const PrPurchaseRow *a = a_, *b = b_;
 
   if (a->user != b->user)
     return a->user < b->user ? -1 : 1;
@@ -24,17 +24,17 @@ compare_rows (gconstpointer a_, gconstpointer b_)
 
 /* Equal times: by line of the file, by number of the item (the order of the items file), or shuffled by a seed. */
 static void
-break_ties (Purchases *purchases, const SourceParams *params)
+break_ties (PrPurchases *purchases)
 {
-  PrRng rng = pr_rng_new ((guint64)params->tie_seed, "ties");
+  PrRng rng = pr_rng_new ((guint64)purchases->params->tie_seed, "ties");
 
   for (guint i = 0; i < purchases->rows->len; i++)
     {
-      Purchase *row = &g_array_index (purchases->rows, Purchase, i);
+      PrPurchaseRow *row = &g_array_index (purchases->rows, PrPurchaseRow, i);
 
-      if (params->ties == TIES_FILE)
+      if (purchases->params->ties == PR_TIES_FILE)
         row->tie = row->line;
-      else if (params->ties == TIES_ITEM)
+      else if (purchases->params->ties == PR_TIES_ITEM)
         row->tie = (guint64)row->item;
       else
         row->tie = pr_rng_u64 (rng, 0, row->line);
@@ -43,11 +43,11 @@ break_ties (Purchases *purchases, const SourceParams *params)
 
 /* Count equal times; equal order indices are a fault of the file. */
 static gboolean
-check_times (Purchases *purchases, const char *path, GError **error)
+check_times (PrPurchases *purchases, GError **error)
 {
   for (guint i = 1; i < purchases->rows->len; i++)
     {
-      const Purchase *row = &g_array_index (purchases->rows, Purchase, i), *before = row - 1;
+      const PrPurchaseRow *row = &g_array_index (purchases->rows, PrPurchaseRow, i), *before = row - 1;
 
       if (row->user != before->user || row->time != before->time)
         continue;
@@ -56,8 +56,8 @@ check_times (Purchases *purchases, const char *path, GError **error)
           g_set_error (error, PR_ERROR, PR_ERROR_DATA,
                        "%s:%" G_GUINT64_FORMAT ": user '%s' has order index %" G_GINT64_FORMAT
                        " on line %" G_GUINT64_FORMAT " already",
-                       path, MAX (row->line, before->line), (const char *)purchases->users->pdata[row->user], row->time,
-                       MIN (row->line, before->line));
+                       purchases->path, MAX (row->line, before->line), (const char *)purchases->users->pdata[row->user],
+                       row->time, MIN (row->line, before->line));
           return FALSE;
         }
       purchases->ties++;
@@ -67,9 +67,9 @@ check_times (Purchases *purchases, const char *path, GError **error)
 
 /* LAST [n_items] holds the number (from 1) of the last user who bought the item, WHEN the time. */
 static void
-drop_repeats (Purchases *purchases, Repeats policy)
+drop_repeats (PrPurchases *purchases, PrRepeats policy)
 {
-  Purchase *rows = (Purchase *)purchases->rows->data;
+  PrPurchaseRow *rows = (PrPurchaseRow *)purchases->rows->data;
   guint kept = 0;
   gint32 n_items = 0;
   g_autofree gint32 *last = NULL;
@@ -85,7 +85,8 @@ drop_repeats (Purchases *purchases, Repeats policy)
       gboolean again = last[item] == rows[i].user + 1;
 
       purchases->repeats += again;
-      if (again && (policy == REPEATS_ALL || (policy == REPEATS_SAME_TIME && when[item] == rows[i].time)))
+      if (again
+          && (policy == PR_REPEATS_DROP_ALL || (policy == PR_REPEATS_DROP_SAME_TIME && when[item] == rows[i].time)))
         continue;
       last[item] = rows[i].user + 1;
       when[item] = rows[i].time;
@@ -95,21 +96,28 @@ drop_repeats (Purchases *purchases, Repeats policy)
 }
 
 gboolean
-purchases_sort (Purchases *purchases, const SourceParams *params, GError **error)
+pr_purchases_sort (PrPurchases *purchases, GError **error)
 {
-  break_ties (purchases, params);
-  qsort (purchases->rows->data, purchases->rows->len, sizeof (Purchase), compare_rows);
-  if (!check_times (purchases, params->interactions, error))
+  if (purchases->rows->len == 0)
+    {
+      g_set_error (error, PR_ERROR, PR_ERROR_DATA,
+                   "%s: no purchases (%" G_GINT64_FORMAT " below min_rating, %" G_GINT64_FORMAT " of unknown items)",
+                   purchases->path, purchases->below_rating, purchases->unknown);
+      return FALSE;
+    }
+  break_ties (purchases);
+  qsort (purchases->rows->data, purchases->rows->len, sizeof (PrPurchaseRow), compare_rows);
+  if (!check_times (purchases, error))
     return FALSE;
-  drop_repeats (purchases, (Repeats)params->repeats);
+  drop_repeats (purchases, (PrRepeats)purchases->params->repeats);
   return TRUE;
 }
 
 /* Strike out what has too few; returns whether any row was struck. */
 static gboolean
-filter_once (Purchases *purchases, const gint64 *by_user, const gint64 *by_item, gint64 user_min, gint64 item_min)
+filter_once (PrPurchases *purchases, const gint64 *by_user, const gint64 *by_item, gint64 user_min, gint64 item_min)
 {
-  Purchase *rows = (Purchase *)purchases->rows->data;
+  PrPurchaseRow *rows = (PrPurchaseRow *)purchases->rows->data;
   guint kept = 0, before = purchases->rows->len;
 
   for (guint i = 0; i < before; i++)
@@ -120,13 +128,13 @@ filter_once (Purchases *purchases, const gint64 *by_user, const gint64 *by_item,
 }
 
 static void
-count (const Purchases *purchases, gint64 n_items, gint64 *by_user, gint64 *by_item)
+count (const PrPurchases *purchases, gint64 n_items, gint64 *by_user, gint64 *by_item)
 {
   memset (by_user, 0, purchases->users->len * sizeof *by_user);
   memset (by_item, 0, (gsize)n_items * sizeof *by_item);
   for (guint i = 0; i < purchases->rows->len; i++)
     {
-      const Purchase *row = &g_array_index (purchases->rows, Purchase, i);
+      const PrPurchaseRow *row = &g_array_index (purchases->rows, PrPurchaseRow, i);
 
       by_user[row->user]++;
       by_item[row->item]++;
@@ -134,12 +142,13 @@ count (const Purchases *purchases, gint64 n_items, gint64 *by_user, gint64 *by_i
 }
 
 void
-purchases_filter (Purchases *purchases, gint64 n_items, gint64 user_min, gint64 item_min, guint8 *ret_user_kept,
-                  guint8 *ret_item_kept, Dropped *ret_dropped)
+pr_purchases_filter (PrPurchases *purchases, gint64 user_min, gint64 item_min, guint8 *ret_user_kept,
+                     guint8 *ret_item_kept, PrDropped *ret_dropped)
 {
+  gint64 n_items = pr_catalogue_n_items (purchases->catalogue);
   g_autofree gint64 *by_user = g_new (gint64, purchases->users->len);
   g_autofree gint64 *by_item = g_new (gint64, (gsize)n_items);
-  Dropped dropped = { .rows = purchases->rows->len };
+  PrDropped dropped = { .rows = purchases->rows->len };
 
   do
     count (purchases, n_items, by_user, by_item);

@@ -2,7 +2,7 @@
 
 #include <pauserec/error.h>
 
-#include "lm/trainer.h"
+#include "fit/fit-private.h"
 
 #include <math.h>
 
