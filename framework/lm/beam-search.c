@@ -200,12 +200,13 @@ worker_ready (Search *s, Worker *w, GError **error)
   return w->decoder != NULL;
 }
 
-/* Prompts FIRST .. FIRST + N - 1 are asked. */
+/* Prompts FIRST .. FIRST + N - 1 are asked, for the first time or from where they began. */
 typedef struct
 {
   const Search *s;
   PrBeamDecoder *decoder;
   gint32 first, n;
+  gboolean again;
   gint64 *decoded;
 } Group;
 
@@ -214,23 +215,26 @@ ask (gpointer ctx, const PrBeams *beams, GError **error G_GNUC_UNUSED)
 {
   const Group *g = ctx;
 
-  if (beams->depth == 0)
-    pr_beam_decoder_start (g->decoder, g->s->tokens, g->s->offsets, g->s->branches, g->first, g->n);
-  else
+  if (beams->depth > 0)
     {
       pr_beam_decoder_step (g->decoder, beams);
       *g->decoded += beams->n_rows;
     }
+  else if (g->again)
+    pr_beam_decoder_again (g->decoder);
+  else
+    pr_beam_decoder_start (g->decoder, g->s->tokens, g->s->offsets, g->s->branches, g->first, g->n);
   return pr_beam_decoder_log_probs (g->decoder, beams);
 }
 
+/* LEAVES: NULL, or where BEAMS go in the place of searching. */
 static gboolean
-search_group (Search *s, gint32 first, gint32 n, Worker *w, gint64 *ret_decoded, GError **error)
+run_group (const Group *group, PrBeams *beams, const gint32 *leaves, GError **error)
 {
-  Group group = { s, w->decoder, first, n, ret_decoded };
-  gint32 start = first_user (s, first), user = 0;
+  const Search *s = group->s;
+  gint32 first = group->first, start = first_user (s, first), user = 0;
 
-  if (pr_beams_run (w->beams, first_user (s, first + n) - start, ask, &group, &user, error))
+  if (pr_beams_run (beams, first_user (s, first + group->n) - start, leaves, ask, (gpointer)group, &user, error))
     return TRUE;
   while (first_user (s, first + 1) <= start + user)
     first++;
@@ -238,26 +242,20 @@ search_group (Search *s, gint32 first, gint32 n, Worker *w, gint64 *ret_decoded,
   return FALSE;
 }
 
-/* The paths to the wanted leaves, from where the search of the group began. */
 static gboolean
-follow_group (Search *s, gint32 first, gint32 n, Worker *w, gint64 *ret_decoded, GError **error)
+search_group (Search *s, gint32 first, gint32 n, Worker *w, gint64 *ret_decoded, GError **error)
 {
+  Group group = { s, w->decoder, first, n, FALSE, ret_decoded };
   gint32 from = first_user (s, first);
 
-  pr_beams_start (w->paths, first_user (s, first + n) - from);
-  if (!pr_beams_done (w->paths))
-    pr_beam_decoder_again (w->decoder);
-  while (!pr_beams_done (w->paths))
-    {
-      const float *log_probs = pr_beam_decoder_log_probs (w->decoder, w->paths);
-
-      if (!scores_are_finite (s, w->paths, log_probs, first, error))
-        return FALSE;
-      pr_beams_follow (w->paths, log_probs, s->wanted + from);
-      if (!pr_beams_done (w->paths))
-        pr_beam_decoder_step (w->decoder, w->paths);
-      *ret_decoded += w->paths->n_rows;
-    }
+  if (!run_group (&group, w->beams, NULL, error))
+    return FALSE;
+  if (s->wanted == NULL)
+    return TRUE;
+  /* The paths to the wanted leaves. */
+  group.again = TRUE;
+  if (!run_group (&group, w->paths, s->wanted + from, error))
+    return FALSE;
   for (gint32 u = 0; u < w->paths->n_users; u++)
     s->log_probs[from + u] = w->paths->scores[u];
   return TRUE;
@@ -283,8 +281,7 @@ search_tile (gpointer ctx, gsize tile, guint worker)
   Worker *w = &s->workers[worker];
   gint32 first = (gint32)tile * s->group, n = MIN (s->group, s->n_prompts - first);
 
-  if (!worker_ready (s, w, &s->errors[tile]) || !search_group (s, first, n, w, &s->decoded[tile], &s->errors[tile])
-      || (s->wanted != NULL && !follow_group (s, first, n, w, &s->decoded[tile], &s->errors[tile])))
+  if (!worker_ready (s, w, &s->errors[tile]) || !search_group (s, first, n, w, &s->decoded[tile], &s->errors[tile]))
     return;
   s->flops[tile] = pr_beam_decoder_take_flops (w->decoder);
   for (gint32 u = first_user (s, first); u < first_user (s, first + n); u++)

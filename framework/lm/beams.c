@@ -292,7 +292,8 @@ scores_are_finite (const PrBeams *beams, const float *log_probs, gint32 *ret_use
 }
 
 gboolean
-pr_beams_run (PrBeams *beams, gint32 n_users, PrBeamsAskFunc ask, gpointer ctx, gint32 *ret_user, GError **error)
+pr_beams_run (PrBeams *beams, gint32 n_users, const gint32 *leaves, PrBeamsAskFunc ask, gpointer ctx, gint32 *ret_user,
+              GError **error)
 {
   for (pr_beams_start (beams, n_users); !pr_beams_done (beams);)
     {
@@ -300,7 +301,10 @@ pr_beams_run (PrBeams *beams, gint32 n_users, PrBeamsAskFunc ask, gpointer ctx, 
 
       if (log_probs == NULL || !scores_are_finite (beams, log_probs, ret_user, error))
         return FALSE;
-      pr_beams_advance (beams, log_probs);
+      if (leaves != NULL)
+        pr_beams_follow (beams, log_probs, leaves);
+      else
+        pr_beams_advance (beams, log_probs);
     }
   return TRUE;
 }

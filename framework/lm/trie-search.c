@@ -105,7 +105,7 @@ pr_trie_search (const PrTrie *trie, const PrBeamParams *params, gsize n_users, P
   beams = pr_beams_new (trie, (gint32)n_users, width, params->normalise == PR_NORMALISE_TRIE, error);
   if (beams == NULL)
     return FALSE;
-  if (!pr_beams_run (beams, (gint32)n_users, ask, &s, &user, error))
+  if (!pr_beams_run (beams, (gint32)n_users, NULL, ask, &s, &user, error))
     {
       if (user >= 0)
         g_prefix_error (error, "user %d: ", user);

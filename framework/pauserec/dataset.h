@@ -60,14 +60,10 @@ gint32 pr_dataset_target (const PrDataset *dataset, gint64 user, PrSplit split);
 /* Purchases that training may use: all but the last two. */
 const gint32 *pr_dataset_train_sequence (const PrDataset *dataset, gint64 user, gint64 *ret_n);
 
-<<<<<<< HEAD
-/* How often each item stands in the training sequences, [n_items]; the caller frees. */
-=======
 /* Up to MOST users with a target in SPLIT (GArray of gint32, to unref), in an order that is drawn for STREAM (rng.h) and
  * for nothing else: the same in every arm and seed, and a smaller MOST is the beginning of a larger one. */
 GArray *pr_dataset_draw_users (const PrDataset *dataset, PrSplit split, gint64 most, const char *stream);
 /* How often training users bought each item, [n_items], to free: the prior among items that share a semantic id. */
->>>>>>> main
 float *pr_dataset_train_counts (const PrDataset *dataset);
 
 /* Named groups of users ("text_only"): 1 where the user's *test* target belongs to the group.

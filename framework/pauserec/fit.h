@@ -45,8 +45,9 @@ typedef enum
 } PrSchedule;
 extern const char *const pr_schedule_names[];
 
-/* Rows for a stage's table: TYPE has a member `PrTrainParams train`. */
-#define PR_TRAIN_PARAMS(type, epochs_, lr_, batch_, wd_)                                                                      \
+/* Rows for a stage's table: TYPE has a member `PrTrainParams train`.  Without dropout, or with a default of one's own. */
+#define PR_TRAIN_PARAMS(type, epochs_, lr_, batch_, wd_) PR_TRAIN_PARAMS_DROPOUT (type, epochs_, lr_, batch_, wd_, 0.0)
+#define PR_TRAIN_PARAMS_DROPOUT(type, epochs_, lr_, batch_, wd_, dropout_)                                                    \
   PR_PARAM_REAL_AT (type, "epochs", train.epochs, 0, 10000, epochs_, "Passes over the examples; may be fractional."),         \
   PR_PARAM_INT_AT (type, "max_steps", train.max_steps, 0, G_MAXINT32, 0, "Stop after this many optimizer steps; 0: no limit."), \
   PR_PARAM_INT_AT (type, "batch_size", train.batch_size, 1, 1 << 20, batch_, "Examples an optimizer step."),                  \
@@ -59,7 +60,7 @@ extern const char *const pr_schedule_names[];
   PR_PARAM_REAL_AT (type, "beta2", train.beta2, 0, 0.999999, 0.999, "AdamW's decay of the second moment."),                   \
   PR_PARAM_REAL_AT (type, "eps", train.eps, 1e-30, 1, 1e-8, "AdamW's epsilon."),                                              \
   PR_PARAM_REAL_AT (type, "clip", train.clip, 0, 1e9, 1.0, "Largest global gradient norm; 0: no clipping."),                  \
-  PR_PARAM_REAL_AT (type, "dropout", train.dropout, 0, 0.95, 0.0, "Dropout on the embeddings' output and on every residual branch."), \
+  PR_PARAM_REAL_AT (type, "dropout", train.dropout, 0, 0.95, dropout_, "Dropout on the embeddings' output and on every residual branch."), \
   PR_PARAM_INT_AT (type, "chunk_tokens", train.chunk_tokens, 16, 1 << 20, 2048, "Tokens processed at once; bounds memory."),   \
   PR_PARAM_INT_NOT_IN_KEY_AT (type, "checkpoint_steps", train.checkpoint_steps, 0, G_MAXINT32, 200, "Optimizer steps between checkpoints; 0: none."), \
   PR_PARAM_INT_AT (type, "eval_every", train.eval_every, 0, 100000, 1, "Epochs between validations; 0: never."),              \
