@@ -11,8 +11,7 @@ static const TigerDropout no_dropout = { 0 };
 #define INTS(array) ((const gint32 *)(gconstpointer)(array)->data)
 
 void
-tiger_answers_init (TigerAnswers *a, const TigerModel *model, const TigerExamples *examples,
-                    const PrBeamParams *search)
+tiger_answers_init (TigerAnswers *a, const TigerModel *model, const TigerExamples *examples, const PrBeamParams *search)
 {
   *a = (TigerAnswers){ .model = model,
                        .examples = examples,

@@ -1,7 +1,7 @@
 /* answer.h - the next items of users: the encoder once, then a beam search over the catalogue with the decoder.
  *
- * The decoder reads a beam's few codes again at every level: its sequences are at most `levels` long, and what is costly
- * of it, the keys and values of the history, is kept.
+ * The decoder reads a beam's few codes again at every level: its sequences are at most `levels` long, and what is
+ * costly of it, the keys and values of the history, is kept.
  */
 #ifndef TIGER_ANSWER_H
 #define TIGER_ANSWER_H
@@ -24,9 +24,9 @@ typedef struct
 
   /* The group at hand. */
   TigerBatch batch;
-  GArray *kept;                        /* float: keys and values of the decoder's layers, [layers][k, v][rows, width] */
+  GArray *kept; /* float: keys and values of the decoder's layers, [layers][k, v][rows, width] */
   GArray *tokens, *offsets, *user_ends; /* gint32: of the decoder */
-  GArray *last;                        /* gint32: last row of every sequence */
+  GArray *last;                         /* gint32: last row of every sequence */
 } TigerAnswers;
 
 void tiger_answers_init (TigerAnswers *answers, const TigerModel *model, const TigerExamples *examples,

@@ -130,8 +130,7 @@ tiger_batch_ask (TigerBatch *batch, const TigerExamples *e, gint64 user, const g
 }
 
 void
-tiger_batch_add (TigerBatch *batch, const TigerExamples *e, gint64 user, const gint32 *history, gint64 n,
-                 gint32 target)
+tiger_batch_add (TigerBatch *batch, const TigerExamples *e, gint64 user, const gint32 *history, gint64 n, gint32 target)
 {
   gint32 start = tiger_shape_start (&e->shape);
   const gint32 *tokens;

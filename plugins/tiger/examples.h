@@ -5,6 +5,7 @@
 #include "model.h"
 
 #include <pauserec/dataset.h>
+#include <pauserec/params.h>
 
 typedef enum
 {
@@ -16,7 +17,7 @@ extern const char *const tiger_targets_names[];
 
 typedef struct
 {
-  int targets; /* TigerTargets */
+  int targets;    /* TigerTargets */
   gint64 history; /* items at most */
   bool separator; /* a token behind every item */
 } TigerExamplesParams;

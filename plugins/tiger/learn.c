@@ -160,8 +160,7 @@ valid_ndcg (Learner *l, PrTrainLog *log, double *ret_value, GError **error)
     return FALSE;
   for (guint i = 0; i < l->valid->len; i++)
     {
-      gint32 target =
-          pr_dataset_target (l->examples->dataset, g_array_index (l->valid, gint32, i), PR_SPLIT_VALID);
+      gint32 target = pr_dataset_target (l->examples->dataset, g_array_index (l->valid, gint32, i), PR_SPLIT_VALID);
       gint32 items[TOP];
       float best[TOP];
 
@@ -183,7 +182,7 @@ validate (gpointer ctx, PrTrainLog *log, double *ret_value, GError **error)
   Learner *l = ctx;
 
   return l->params->score == TIGER_VALID_LOSS ? valid_loss (l, log, ret_value, error)
-                                                    : valid_ndcg (l, log, ret_value, error);
+                                              : valid_ndcg (l, log, ret_value, error);
 }
 
 static char *
@@ -199,12 +198,11 @@ fingerprint (const Learner *l)
   const TigerShape *shape = &l->model->shape;
   const TigerExamplesParams *examples = &l->examples->params;
 
-  return g_strdup_printf ("tiger %d %d %d %d %d %d %d %d %d %" G_GINT64_FORMAT " %d %d %" G_GINT64_FORMAT
-                          " %" G_GINT64_FORMAT " %d",
-                          shape->levels, shape->encoder_layers, shape->decoder_layers, shape->hidden, shape->heads,
-                          shape->head_dim, shape->ffn, shape->user_tokens, examples->targets, examples->history,
-                          examples->separator, l->params->score, l->params->users,
-                          l->answers->search.beams, (int)l->answers->search.normalise);
+  return g_strdup_printf (
+      "tiger %d %d %d %d %d %d %d %d %d %" G_GINT64_FORMAT " %d %d %" G_GINT64_FORMAT " %" G_GINT64_FORMAT " %d",
+      shape->levels, shape->encoder_layers, shape->decoder_layers, shape->hidden, shape->heads, shape->head_dim,
+      shape->ffn, shape->user_tokens, examples->targets, examples->history, examples->separator, l->params->score,
+      l->params->users, l->answers->search.beams, (int)l->answers->search.normalise);
 }
 
 static gboolean

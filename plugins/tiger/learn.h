@@ -22,7 +22,8 @@ typedef struct
 gboolean tiger_learn (PrRun *run, TigerModel *model, TigerAnswers *answers, const PrTrainParams *train,
                       const TigerValidParams *valid, guint64 seed, GError **error);
 
-/* The loss of a batch, summed over its codes, and SCALE times its gradient added to GRADS (NULL: none).  For tests too. */
+/* The loss of a batch, summed over its codes, and SCALE times its gradient added to GRADS (NULL: none).  For tests too.
+ */
 double tiger_loss (const TigerModel *model, PrTape *tape, const TigerBatch *batch, float scale, float *grads,
                    const PrDropout *noise, const TigerDropout *dropout);
 

@@ -223,9 +223,7 @@ tiger_encode (const TigerModel *model, PrTape *tape, const gint32 *tokens, const
               const TigerDropout *dropout)
 {
   const Pass p = { model, tape, dropout->rate, dropout->encoder_rows };
-  const PrAttend how = { .n_sequences = n,
-                         .q_offsets = offsets,
-                         .bias = pr_tape_param (tape, model->bias[ENCODER]) };
+  const PrAttend how = { .n_sequences = n, .q_offsets = offsets, .bias = pr_tape_param (tape, model->bias[ENCODER]) };
   PrVar *x = embed (&p, tokens, offsets[n]);
 
   for (gint32 i = 0; i < model->shape.encoder_layers; i++)

@@ -3,8 +3,8 @@
  * T5 (Raffel et al. 2020, section 2.1) as transformers' T5ForConditionalGeneration, whose names the weights have: norms
  * without mean and bias before every block, attention without scaling and biases, a bias by relative position that all
  * layers of a stack share, feed-forward with ReLU, and dropout on the input, on every block's output, inside the
- * feed-forward, on probabilities of attention and after the last norm.  The head is a matrix of its own (GRID), of which
- * each level of the semantic id has its rows: a position predicts codes of its level and nothing else.
+ * feed-forward, on probabilities of attention and after the last norm.  The head is a matrix of its own (GRID), of
+ * which each level of the semantic id has its rows: a position predicts codes of its level and nothing else.
  *
  * Tokens: code c of level l is sizes[0] + ... + sizes[l - 1] + c; then the start of the decoder, the separator, the
  * users.
@@ -45,7 +45,8 @@ tiger_shape_user (const TigerShape *shape, gint32 user)
 }
 
 /* For plan(): numbers that are learned; floating-point operations of a forward pass by tokens of encoder and decoder,
- * those of attention proper left out; memory of the values and gradients of a pass whose longest sequence is LONGEST. */
+ * those of attention proper left out; memory of the values and gradients of a pass whose longest sequence is LONGEST.
+ */
 double tiger_shape_n_params (const TigerShape *shape);
 double tiger_shape_flops (const TigerShape *shape, double encoder_tokens, double decoder_tokens);
 double tiger_shape_bytes (const TigerShape *shape, double encoder_tokens, double decoder_tokens, double longest);

@@ -1,6 +1,6 @@
 /* tiger - generative retrieval without a language model (Rajput et al. 2023, "Recommender Systems with Generative
- * Retrieval"): an encoder reads the semantic ids of what a user bought, a decoder writes that of the next item, and a beam
- * search over the catalogue makes a list of items.
+ * Retrieval"): an encoder reads the semantic ids of what a user bought, a decoder writes that of the next item, and a
+ * beam search over the catalogue makes a list of items.
  *
  *   model.h      the network              learn.h   fitting it
  *   examples.h   what it reads and says   answer.h  asking it
@@ -36,7 +36,8 @@ static const PrParamSpec params[] = {
                       "Train each user's third-last purchase only (`last`), every purchase but the first given what"
                       " came before (`all-prefixes`), or the same given a history that begins anywhere, drawn anew in"
                       " each epoch (`sub-sequences`: GRID's augmentation)."),
-  PR_PARAM_INT_AT (Params, "history", examples.history, 1, 1000, 20, "Items of the history at most, the latest (TIGER: 20)."),
+  PR_PARAM_INT_AT (Params, "history", examples.history, 1, 1000, 20,
+                   "Items of the history at most, the latest (TIGER: 20)."),
   PR_PARAM_BOOL_AT (Params, "separator", examples.separator, true, "A token behind every item of the history (GRID)."),
   PR_PARAM_INT (Params, user_tokens, 0, 1 << 20, 0,
                 "Tokens that users are hashed to, before the history; 0: none (GRID; TIGER: 2000)."),
@@ -44,17 +45,18 @@ static const PrParamSpec params[] = {
   PR_PARAM_INT (Params, decoder_layers, 1, TIGER_MAX_LAYERS, 4, "Layers of the decoder (GRID and TIGER: 4)."),
   PR_PARAM_INT (Params, hidden, 1, 4096, 128, "Width of the network (GRID and TIGER: 128)."),
   PR_PARAM_INT (Params, heads, 1, 128, 6, "Heads of attention (GRID and TIGER: 6)."),
-  PR_PARAM_INT (Params, head_dim, 1, 512, 64, "Width of a head; heads x head_dim need not be hidden (GRID and TIGER: 64)."),
+  PR_PARAM_INT (Params, head_dim, 1, 512, 64,
+                "Width of a head; heads x head_dim need not be hidden (GRID and TIGER: 64)."),
   PR_PARAM_INT (Params, ffn, 1, 16384, 1024, "Width inside the feed-forward blocks (GRID and TIGER: 1024)."),
   PR_TRAIN_PARAMS_DROPOUT (Params, 20, 1e-3, 256, 1e-4, 0.15),
   PR_PARAM_CHOICE_AT (Params, "valid_score", valid.score, tiger_valid_score_names, TIGER_VALID_NDCG_10,
                       "What chooses the best weights: mean loss of, or NDCG@10 of a beam search for, the validation"
                       " targets."),
-  PR_PARAM_INT_AT (Params, "valid_users", valid.users, 0, G_MAXINT32, 1000,
-                   "Users asked at each validation; 0: none."),
+  PR_PARAM_INT_AT (Params, "valid_users", valid.users, 0, G_MAXINT32, 1000, "Users asked at each validation; 0: none."),
   PR_PARAM_CHOICE (Params, split, split_names, 1,
                    "Whose target is predicted: `valid` to choose settings, `test` to report."),
-  PR_PARAM_INT (Params, beams, 1, 4096, 20, "Beams kept at every level (as `recommend`; GRID keeps as many as it lists)."),
+  PR_PARAM_INT (Params, beams, 1, 4096, 20,
+                "Beams kept at every level (as `recommend`; GRID keeps as many as it lists)."),
   PR_PARAM_INT (Params, top_k, 1, 4096, 10, "Items listed for a user (GRID: 10)."),
   PR_PARAM_CHOICE (Params, normalise, normalise_names, PR_NORMALISE_TRIE,
                    "Log-probabilities are normalised over the codes that the catalogue allows (`trie`: GRID) or over"
@@ -106,8 +108,10 @@ static gboolean
 plan (const void *params_, PrPlan *plan_, GError **error)
 {
   const Params *p = params_;
-  gint64 n_users = pr_plan_input_dim (plan_, "dataset", "n_users"), levels = pr_plan_input_dim (plan_, "sids", "levels");
-  gint64 n_items = pr_plan_input_dim (plan_, "dataset", "n_items"), n_sids = pr_plan_input_dim (plan_, "sids", "n_items");
+  gint64 n_users = pr_plan_input_dim (plan_, "dataset", "n_users"),
+         levels = pr_plan_input_dim (plan_, "sids", "levels");
+  gint64 n_items = pr_plan_input_dim (plan_, "dataset", "n_items"),
+         n_sids = pr_plan_input_dim (plan_, "sids", "n_items");
   TigerShape shape = shape_of (p, levels > 0 ? (gint32)MIN (levels, PR_SID_MAX_LEVELS) : LEVELS_GUESS, NULL);
   PrBeamParams search = search_of (p);
   /* A history is half as long as it may be; whole ones are what memory is needed for. */
@@ -118,15 +122,16 @@ plan (const void *params_, PrPlan *plan_, GError **error)
   if (n_items >= 0 && n_sids >= 0 && n_items != n_sids)
     {
       g_set_error (error, PR_ERROR, PR_ERROR_MANIFEST,
-                   "the semantic ids of stage '%s' are those of %" G_GINT64_FORMAT " items, the data set of stage '%s' has "
+                   "the semantic ids of stage '%s' are those of %" G_GINT64_FORMAT
+                   " items, the data set of stage '%s' has "
                    "%" G_GINT64_FORMAT ": both must come from the same data stage",
                    pr_plan_input_stage (plan_, "sids"), n_sids, pr_plan_input_stage (plan_, "dataset"), n_items);
       return FALSE;
     }
   pr_plan_set_dim (plan_, "ranking", "n_users", n_users);
   pr_plan_set_dim (plan_, "ranking", "k", p->top_k);
-  training = tiger_shape_bytes (&shape, chunk * mean / (mean + shape.levels), chunk * shape.levels / (mean + shape.levels),
-                             mean);
+  training = tiger_shape_bytes (&shape, chunk * mean / (mean + shape.levels),
+                                chunk * shape.levels / (mean + shape.levels), mean);
   answering = tiger_answers_bytes (&shape, &search, history);
   pr_plan_set_memory (plan_, (guint64)(copies * sizeof (float) * tiger_shape_n_params (&shape) + training + answering));
   /* How many purchases there are is not known; four targets a user is what the Amazon sets have. */
@@ -136,10 +141,10 @@ plan (const void *params_, PrPlan *plan_, GError **error)
       double steps = (double)pr_train_n_steps (&p->train, (gsize)examples, 0);
       double seen = MIN (steps * (double)p->train.batch_size, examples * p->train.epochs);
 
-      pr_plan_set_flops (plan_, 3 * seen * tiger_shape_flops (&shape, mean, shape.levels)
-                                    + (double)n_users
-                                          * tiger_shape_flops (&shape, mean,
-                                                               (double)(p->beams * shape.levels * shape.levels) / 2));
+      pr_plan_set_flops (
+          plan_, 3 * seen * tiger_shape_flops (&shape, mean, shape.levels)
+                     + (double)n_users
+                           * tiger_shape_flops (&shape, mean, (double)(p->beams * shape.levels * shape.levels) / 2));
     }
   return TRUE;
 }
