@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-ORDER = ["ablation", "cost", "curves", "codebooks", "pause-k"]  # then others by name
+ORDER = ["ablation", "cost", "curves", "codebooks", "pause-k", "rationale-quality"]  # then others by name
 TEMPLATE = """{%- extends 'basic/index.html.j2' -%}
 {% block input_group %}<details><summary>code</summary>{{ super() }}</details>{% endblock input_group %}
 """

@@ -49,6 +49,20 @@ def effects(results, metric, baseline=None, draws=10000, seed=0):
     return frame
 
 
+def from_zero(series, draws=10000, seed=0):
+    """Whether values of users are about 0: SERIES, name -> one value a user, NaN where undefined; a row a name.
+
+    n: users that have a value; mean; low, high: 95 % bootstrap interval over users; p of the sign-flip permutation test.
+    """
+    rng = np.random.default_rng(seed)
+    sampled = _bootstrap(series, draws, rng)
+    known = {name: values[np.isfinite(values)] for name, values in series.items()}
+    p = _sign_flip(known, draws, rng)
+    rows = [(len(values), values.mean(), *_interval(sampled[name]), p[name]) for name, values in known.items()]
+    index = pd.MultiIndex.from_tuples(known) if known and isinstance(next(iter(known)), tuple) else list(known)
+    return pd.DataFrame(rows, columns=["n", "mean", "low", "high", "p"], index=index)
+
+
 def standard_errors(alpha, power):
     """How many standard errors a true effect must measure for a two-sided test at ALPHA to find it with POWER."""
     return NormalDist().inv_cdf(1 - alpha / 2) + NormalDist().inv_cdf(power)

@@ -242,6 +242,16 @@ pr_geometry_measure (const PrMatrix *text, const PrMatrix *sid, const PrGeometry
   return TRUE;
 }
 
+double
+pr_geometry_flops (gint64 n_text, gint64 n_sid, gint64 width, const PrGeometryParams *params)
+{
+  double a = (double)MIN (n_text, params->vectors), b = (double)MIN (n_sid, params->vectors), d = (double)width;
+  double pooled = 2 * MIN (a, b), folds = MIN ((double)params->folds, pooled / 2);
+
+  /* Covariances; products of the training vectors and their factors, a fold; similarities of all to all. */
+  return 2 * (a + b) * d * d + 2 * (folds - 1) * pooled * d * d + folds * d * d * d / 3 + 2 * pooled * pooled * d;
+}
+
 /* A direction and its opposite are the same to a covariance. */
 static void
 fix_sign (double *direction, gint64 d)

@@ -26,6 +26,9 @@ struct PrLines
   gsize at, end, room;
   gsize searched; /* bytes after `at` known to hold no LF */
   gboolean eof;
+
+  gboolean latin1;    /* lines that are not UTF-8 are ISO 8859-1 */
+  GString *converted; /* such a line; NULL until there is one */
 };
 
 static gssize
@@ -205,6 +208,8 @@ pr_lines_free (PrLines *lines)
   g_clear_object (&lines->gunzip);
   g_free (lines->packed);
   g_free (lines->buffer);
+  if (lines->converted != NULL)
+    g_string_free (lines->converted, TRUE);
   g_free (lines->path);
   g_free (lines);
 }
@@ -225,6 +230,26 @@ pr_lines_error (const PrLines *lines, GError **error, const char *format, ...)
   message = g_strdup_vprintf (format, args);
   va_end (args);
   g_set_error (error, PR_ERROR, PR_ERROR_DATA, "%s:%" G_GUINT64_FORMAT ": %s", lines->path, lines->number, message);
+}
+
+void
+pr_lines_set_latin1 (PrLines *lines, gboolean latin1)
+{
+  lines->latin1 = latin1;
+}
+
+/* Every byte of ISO 8859-1 is the character of its number. */
+static const char *
+convert (PrLines *lines, const char *line, gsize length, gsize *ret_length)
+{
+  if (lines->converted == NULL)
+    lines->converted = g_string_new (NULL);
+  g_string_truncate (lines->converted, 0);
+  for (gsize i = 0; i < length; i++)
+    g_string_append_unichar (lines->converted, (guint8)line[i]);
+  if (ret_length != NULL)
+    *ret_length = lines->converted->len;
+  return lines->converted->str;
 }
 
 static const char *
@@ -248,6 +273,8 @@ checked (PrLines *lines, gsize start, gsize length, gsize *ret_length, GError **
     }
   if (!g_utf8_validate_len (line, length, &bad))
     {
+      if (lines->latin1)
+        return convert (lines, line, length, ret_length);
       pr_lines_error (lines, error, "not UTF-8 at byte %" G_GSIZE_FORMAT "; convert the file with iconv",
                       (gsize)(bad - line) + 1);
       return NULL;

@@ -131,6 +131,85 @@ pr_ranking_load (const char *dir, gint64 n_items, GError **error)
   return g_steal_pointer (&ranking);
 }
 
+typedef struct
+{
+  const float *scores, *prior;
+} Order;
+
+/* TRUE if item A stands before item B. */
+static gboolean
+is_before (const Order *order, gint32 a, gint32 b)
+{
+  if (order->scores[a] != order->scores[b])
+    return order->scores[a] > order->scores[b];
+  if (order->prior != NULL && order->prior[a] != order->prior[b])
+    return order->prior[a] > order->prior[b];
+  return a < b;
+}
+
+/* HEAP [n] with the last item on top, but for its place AT. */
+static void
+sift_down (const Order *order, gint32 *heap, gint64 n, gint64 at)
+{
+  for (gint64 child; (child = 2 * at + 1) < n; at = child)
+    {
+      gint32 item = heap[at];
+
+      if (child + 1 < n && is_before (order, heap[child], heap[child + 1]))
+        child++;
+      if (!is_before (order, item, heap[child]))
+        return;
+      heap[at] = heap[child];
+      heap[child] = item;
+    }
+}
+
+static gboolean
+contains (const gint32 *items, gint64 n, gint32 item)
+{
+  for (gint64 i = 0; i < n; i++)
+    if (items[i] == item)
+      return TRUE;
+  return FALSE;
+}
+
+void
+pr_ranking_fill (PrRanking *ranking, gint64 user, gint64 n_items, const float *scores, const float *prior,
+                 const gint32 *excluded, gint64 n_excluded)
+{
+  const Order order = { scores, prior };
+  gint32 *heap = ranking->items + user * ranking->k; /* the best so far; the last of them on top once it is full */
+  gint64 n = 0;
+
+  for (gint32 item = 0; item < n_items; item++)
+    {
+      if (scores[item] == -INFINITY || (n == ranking->k && !is_before (&order, item, heap[0]))
+          || contains (excluded, n_excluded, item))
+        continue;
+      if (n < ranking->k)
+        {
+          heap[n++] = item;
+          for (gint64 at = n / 2 - 1; n == ranking->k && at >= 0; at--)
+            sift_down (&order, heap, n, at);
+          continue;
+        }
+      heap[0] = item;
+      sift_down (&order, heap, n, 0);
+    }
+  for (gint64 at = n / 2 - 1; n < ranking->k && at >= 0; at--)
+    sift_down (&order, heap, n, at);
+  for (gint64 last = n - 1; last > 0; last--)
+    {
+      gint32 item = heap[last];
+
+      heap[last] = heap[0];
+      heap[0] = item;
+      sift_down (&order, heap, last, 0);
+    }
+  for (gint64 i = 0; i < n; i++)
+    ranking->scores[user * ranking->k + i] = scores[heap[i]];
+}
+
 gboolean
 pr_ranking_save (const PrRanking *ranking, const char *dir, GError **error)
 {

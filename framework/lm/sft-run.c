@@ -66,8 +66,15 @@ gboolean
 pr_sft_run_training (PrRun *run, const PrRecInputs *inputs, const PrProtocol *protocol, const PrTraining *training,
                      const PrTrainParams *train, GError **error)
 {
+  g_autoptr (PrTokenGroups) groups = NULL;
+  PrTraining measured = *training;
+
   pr_run_metric (run, "train_examples", (double)training->n_examples);
-  if (train->epochs > 0 && !pr_train (run, inputs->lm, training, train, pr_run_seed (run), error))
+  if (train->geometry_every > 0
+      && (groups = pr_token_groups_new (inputs->lm, inputs->dataset, inputs->sids, 1, error)) == NULL)
+    return FALSE;
+  measured.groups = groups;
+  if (train->epochs > 0 && !pr_train (run, inputs->lm, &measured, train, pr_run_seed (run), error))
     return FALSE;
   pr_lm_set_protocol (inputs->lm, protocol);
   pr_run_set_lm (run, "lm", inputs->lm);

@@ -46,6 +46,12 @@ check_training (const PrTrainer *trainer, GError **error)
                      "training '%s': row %d is listed twice or outside the vocabulary", name, training->rows[i]);
         return FALSE;
       }
+  if (pr_trainer_measures (trainer) && training->groups == NULL)
+    {
+      g_set_error (error, PR_ERROR, PR_ERROR_PLUGIN,
+                   "training '%s' has geometry_every, but was not told which tokens are words and which are SIDs", name);
+      return FALSE;
+    }
   return TRUE;
 }
 
@@ -88,7 +94,10 @@ gradient (gpointer ctx, const PrFitStep *step, float *grads, PrTrainLog *log, Pr
   /* Backward costs two forwards, one for the inputs and one for the weights; the latter stand still when only rows
    * move. */
   int passes = trainer->training->rows != NULL ? 2 : 3;
+  PrTrainLog start = { log->fitter, 0 };
 
+  if (step->step == 0 && pr_trainer_measures (trainer) && !pr_trainer_measure (trainer, &start, error))
+    return FALSE;
   if (!pr_trainer_begin_step (trainer, step, log, error) || !pr_trainer_build_batch (trainer, step, error))
     return FALSE;
   ret_loss->n_empty = trainer->batch->n_empty;
@@ -153,13 +162,13 @@ fingerprint (const PrTrainer *trainer)
   g_autofree char *rows = t->rows != NULL ? pr_sha256_bytes (t->rows, t->n_rows * sizeof (gint32)) : g_strdup ("all");
 
   return g_strdup_printf ("lm rows %s valid %" G_GSIZE_FORMAT " model %d %d %d %d %d %d %d %d %d %a %a weights %s "
-                          "epochs %d rounds %d objective %d temperature %a",
+                          "epochs %d rounds %d objective %d temperature %a geometry %" G_GINT64_FORMAT,
                           rows, t->n_valid, c->family, c->vocab, c->hidden, c->layers, c->heads, c->kv_heads,
                           c->head_dim, c->ffn, c->max_positions, c->rope_theta, c->rms_eps, weights,
-                          t->begin_epoch != NULL, t->make_round != NULL, t->objective != NULL, t->temperature);
+                          t->begin_epoch != NULL, t->make_round != NULL, t->objective != NULL, t->temperature,
+                          (gint64)trainer->params->geometry_every);
 }
 
-/* Curves of the framework's own at the end of an epoch belong into PrFit.end_epoch, with a name in series. */
 static gboolean
 train (PrRun *run, PrTrainer *trainer, GError **error)
 {
@@ -179,7 +188,8 @@ train (PrRun *run, PrTrainer *trainer, GError **error)
     .validate = validates ? pr_trainer_validate : NULL,
     .valid_name = training->score != NULL ? training->score_name : "valid_loss",
     .lower_is_better = training->score == NULL,
-    .series = training->series,
+    .end_epoch = pr_trainer_measures (trainer) ? pr_trainer_end_epoch : NULL,
+    .series = (const char *const *)trainer->series,
     .state = training->state,
     .state_bytes = training->state_bytes,
     .round_steps = training->round_steps,
@@ -201,8 +211,10 @@ pr_train (PrRun *run, PrLm *lm, const PrTraining *training, const PrTrainParams 
     return FALSE;
   trainer.batch = pr_batch_new ();
   trainer.losses = g_array_new (FALSE, FALSE, sizeof (float));
+  trainer.series = pr_trainer_series (&trainer);
   ok = train (run, &trainer, error);
   g_array_unref (trainer.losses);
+  g_strfreev (trainer.series);
   pr_model_free (trainer.model);
   pr_batch_free (trainer.batch);
   return ok;

@@ -57,6 +57,7 @@ typedef struct
   PrBatch *batch;
   gsize round_examples; /* that the round made */
   GArray *losses;       /* float: of a validation chunk */
+  char **series;        /* curves of the training and, behind them, those of its geometry */
 } PrTrainer;
 
 /* A workspace of at least ROWS rows. */
@@ -69,5 +70,12 @@ gboolean pr_trainer_build_batch (PrTrainer *trainer, const PrFitStep *step, GErr
 /* validation.c: PrFit.validate with CTX = PrTrainer, as the training asks: its score, or the mean loss of its
  * validation examples. */
 gboolean pr_trainer_validate (gpointer ctx, PrTrainLog *log, double *ret_value, GError **error);
+
+/* geometry-curve.c: whether the embedding is measured, names of curves with those of the measures (g_strfreev()), the
+ * measures as points of LOG, and PrFit.end_epoch, which takes them where they are due. */
+gboolean pr_trainer_measures (const PrTrainer *trainer);
+char **pr_trainer_series (const PrTrainer *trainer);
+gboolean pr_trainer_measure (PrTrainer *trainer, PrTrainLog *log, GError **error);
+gboolean pr_trainer_end_epoch (gpointer ctx, PrTrainLog *log, GError **error);
 
 #endif

@@ -1,4 +1,4 @@
-/* decode.h - trie-constrained beam search over semantic ids.
+/* decode.h - trie-constrained beam search over semantic ids; texts, written or scored.
  *
  * The trie holds the SIDs of the catalogue, so that every beam is a real item by construction. Beams of a user are
  * distinct.  All beams of a user attend to one cache of the prompt's keys and values; the first level is read off the prompt's last
@@ -166,6 +166,48 @@ gboolean pr_generate (PrLm *lm, const PrGenerateParams *params, const gint32 *to
 gboolean pr_generate_params_check (const PrGenerateParams *params, GError **error);
 /* Memory with N_THREADS, beyond the model itself, for prompts of at most PROMPT tokens. */
 guint64 pr_generate_bytes (const PrLmConfig *config, const PrGenerateParams *params, gint64 prompt, guint n_threads);
+
+/* Texts that are given ----------------------------------------------------- */
+
+/* Texts that might follow a prompt: text i is tokens[offsets[i]] .. tokens[offsets[i + 1] - 1], one token at least.  A
+ * token that ends texts (<|endoftext|>) is one like any other: add it where its probability shall count. */
+typedef struct
+{
+  const gint32 *tokens;
+  const gint32 *offsets; /* [n + 1], offsets[0] = 0 */
+  gsize n;
+} PrCandidates;
+
+/* Which of them each prompt is asked for: prompt u for chosen[first[u]] .. chosen[first[u + 1] - 1], in any order. */
+typedef struct
+{
+  const gint32 *first;  /* [n_prompts + 1], first[0] = 0 */
+  const gint32 *chosen; /* [first[n_prompts]] numbers of candidates */
+} PrChoice;
+
+typedef struct
+{
+  gint64 prompt_tokens; /* went through the model once a prompt */
+  gint64 text_tokens;   /* the same of texts: a beginning that texts share went once */
+  gint64 scored_tokens; /* of all texts asked for: what the log probabilities are sums over */
+  double flops;
+} PrScoreStats;
+
+/* Natural log p(text | prompt), by softmax over the whole vocabulary, of all CANDIDATES for each of N prompts (packed),
+ * ret_log_probs [n, candidates->n]; or of those that CHOICE (NULL: all) names, ret_log_probs [first[n]] in its order.
+ * The texts of a prompt share its keys and values, and those of a common beginning; last tokens do not go through the
+ * model.  ROWS_AT_ONCE (1 to 65536): tokens of texts that one thread holds at once; bounds memory; part of the result by
+ * rounding only (a prompt with more is asked in parts).  Same bits for any number of threads.  TICK as of pr_generate().
+ * ret_stats may be NULL; the cost is added.
+ * DATA: a token outside the vocabulary, an empty prompt or text, a number that is no candidate's, or prompt and text do
+ * not fit the positions ("prompt U", "candidate I", from 0).  NUMERIC: logits that are not finite.  MANIFEST:
+ * rows_at_once.  IO: memory. */
+gboolean pr_score_texts (PrLm *lm, gint64 rows_at_once, const gint32 *tokens, const gint32 *offsets, gsize n,
+                         const PrCandidates *candidates, const PrChoice *choice, PrTickFunc tick, gpointer tick_ctx,
+                         float *ret_log_probs, PrScoreStats *ret_stats, GError **error);
+/* Memory with N_THREADS, beyond the model itself, for prompts and texts of at most PROMPT and TEXT tokens. */
+guint64 pr_score_texts_bytes (const PrLmConfig *config, gint64 rows_at_once, gint64 prompt, gint64 text,
+                              guint n_threads);
 
 G_END_DECLS
 

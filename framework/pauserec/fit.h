@@ -35,6 +35,7 @@ typedef struct
   int64_t checkpoint_steps; /* optimizer steps between checkpoints; 0: none.  Not part of the result */
   int64_t eval_every;       /* epochs between validations; 0: never */
   bool keep_best;           /* return the weights of the best validation instead of the last */
+  int64_t geometry_every;   /* of language models with SIDs (train.h): epochs between measures; 0: never */
 } PrTrainParams;
 
 typedef enum
@@ -45,9 +46,8 @@ typedef enum
 } PrSchedule;
 extern const char *const pr_schedule_names[];
 
-/* Rows for a stage's table: TYPE has a member `PrTrainParams train`.  Without dropout, or with a default of one's own. */
-#define PR_TRAIN_PARAMS(type, epochs_, lr_, batch_, wd_) PR_TRAIN_PARAMS_DROPOUT (type, epochs_, lr_, batch_, wd_, 0.0)
-#define PR_TRAIN_PARAMS_DROPOUT(type, epochs_, lr_, batch_, wd_, dropout_)                                                    \
+/* Rows for a stage's table: TYPE has a member `PrTrainParams train`. */
+#define PR_TRAIN_PARAMS_WITH_DROPOUT(type, epochs_, lr_, batch_, wd_, dropout_)                                                                \
   PR_PARAM_REAL_AT (type, "epochs", train.epochs, 0, 10000, epochs_, "Passes over the examples; may be fractional."),         \
   PR_PARAM_INT_AT (type, "max_steps", train.max_steps, 0, G_MAXINT32, 0, "Stop after this many optimizer steps; 0: no limit."), \
   PR_PARAM_INT_AT (type, "batch_size", train.batch_size, 1, 1 << 20, batch_, "Examples an optimizer step."),                  \
@@ -65,6 +65,7 @@ extern const char *const pr_schedule_names[];
   PR_PARAM_INT_NOT_IN_KEY_AT (type, "checkpoint_steps", train.checkpoint_steps, 0, G_MAXINT32, 200, "Optimizer steps between checkpoints; 0: none."), \
   PR_PARAM_INT_AT (type, "eval_every", train.eval_every, 0, 100000, 1, "Epochs between validations; 0: never."),              \
   PR_PARAM_BOOL_AT (type, "keep_best", train.keep_best, true, "Return the weights with the best validation value, not the last.")
+#define PR_TRAIN_PARAMS(type, epochs_, lr_, batch_, wd_) PR_TRAIN_PARAMS_WITH_DROPOUT (type, epochs_, lr_, batch_, wd_, 0.0)
 
 gboolean pr_train_params_check (const PrTrainParams *params, GError **error); /* for validate() */
 /* Optimizer steps that PARAMS give for N_EXAMPLES with ROUND_STEPS (0 counts as 1) updates a batch: for plan(). */

@@ -58,11 +58,13 @@ typedef struct
                        "Nearest neighbours whose kind counts in `mixing` (our choice)."),                              \
       PR_PARAM_INT_AT (type, "folds", geometry.folds, 2, 100, 5, "Folds of the linear probe's cross-validation.")
 
-/* Measure TEXT against SID, matrices of one width and two rows at least; RET_VALUES by PrGeometryMeasure.  Work:
- * (2 vectors)^2 width for the neighbours, 2 folds vectors width^2 for the probe, and folds width^3 / 3 to solve it.
- * Same bits for any number of threads. DATA: too few rows.  NUMERIC: NaN or infinity among the vectors.  IO: memory. */
+/* Measure TEXT against SID, matrices of one width and two rows at least; RET_VALUES by PrGeometryMeasure.  Same bits
+ * for any number of threads.  DATA: too few rows.  NUMERIC: NaN or infinity among the vectors.  IO: memory. */
 gboolean pr_geometry_measure (const PrMatrix *text, const PrMatrix *sid, const PrGeometryParams *params,
                               double ret_values[PR_N_GEOMETRY], GError **error);
+
+/* Floating-point operations of that for so many rows of WIDTH numbers. */
+double pr_geometry_flops (gint64 n_text, gint64 n_sid, gint64 width, const PrGeometryParams *params);
 
 /* The two directions in which VECTORS (two rows at least) vary most, by principal components: RET_XY [rows, 2] are the
  * coordinates around the mean.  A direction's sign is that of which its largest component is positive.  RET_SHARE:

@@ -16,6 +16,8 @@ typedef struct PrLines PrLines;
 PrLines *pr_lines_open (const char *path, GError **error);
 void pr_lines_free (PrLines *lines);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PrLines, pr_lines_free)
+/* From here on a line that is not UTF-8 is taken as ISO 8859-1, as old data sets have them, and handed out in UTF-8. */
+void pr_lines_set_latin1 (PrLines *lines, gboolean latin1);
 /* The next line without its end, valid until the next call; NULL at the end of the file
  * or on error (then ERROR is set). */
 const char *pr_lines_next (PrLines *lines, gsize *ret_length, GError **error);

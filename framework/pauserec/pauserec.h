@@ -25,6 +25,7 @@
 #include <pauserec/require.h>
 #include <pauserec/rng.h>
 #include <pauserec/run.h>
+#include <pauserec/seqrec.h>
 #include <pauserec/sft.h>
 #include <pauserec/sids.h>
 #include <pauserec/template.h>

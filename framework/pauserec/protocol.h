@@ -74,6 +74,24 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PrPrompter, pr_prompter_free)
  * where the SID starts: in pause and note mode with tags and what stands between them, in cot and latent mode up to and
  * with <think>. */
 void pr_prompter_prompt (const PrPrompter *prompter, const gint32 *history, gint64 n, GArray *tokens);
+/* The same, and into MARKS (PrPromptMark) what each token is; TOKENS and MARKS must be equally long. */
+typedef enum
+{
+  PR_PROMPT_TEXT,      /* the template's words, before and after the history */
+  PR_PROMPT_SEPARATOR, /* between two items */
+  PR_PROMPT_ITEM,      /* a code of an item */
+  PR_PROMPT_TAG,       /* <think>, </think> */
+  PR_PROMPT_PAUSE,
+  PR_PROMPT_NOTE,
+} PrPromptPart;
+typedef struct
+{
+  PrPromptPart part;
+  gint32 place; /* of the item in HISTORY; -1: no item */
+  gint32 level; /* of the code; -1: no item */
+} PrPromptMark;
+void pr_prompter_marked_prompt (const PrPrompter *prompter, const gint32 *history, gint64 n, GArray *tokens,
+                                GArray *marks);
 /* Append what always stands between the prompt and the SID, without being part of the prompt: in latent mode k times
  * PR_TOKEN_LATENT (lm.h) and </think>; nothing in the other modes. */
 void pr_prompter_bridge (const PrPrompter *prompter, GArray *tokens);

@@ -14,9 +14,9 @@ G_BEGIN_DECLS
 typedef struct
 {
   gint64 n_users, k;
-  PrSplit split;  /* VALID or TEST */
-  gint32 *items;  /* [n_users, k] owned */
-  float *scores;  /* [n_users, k] owned */
+  PrSplit split; /* VALID or TEST */
+  gint32 *items; /* [n_users, k] owned */
+  float *scores; /* [n_users, k] owned */
 } PrRanking;
 
 PrRanking *pr_ranking_new (gint64 n_users, gint64 k, PrSplit split); /* all -1 */
@@ -24,6 +24,11 @@ void pr_ranking_free (PrRanking *ranking);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PrRanking, pr_ranking_free)
 /* Checks distinctness, order and range (items < n_items) as DATA errors. */
 PrRanking *pr_ranking_load (const char *dir, gint64 n_items, GError **error);
+/* Fill the list of USER with the k best of SCORES [n_items], none of them NaN: higher scores first, then higher PRIOR
+ * [n_items] (NULL: all equal), then lower numbers.  Items with a score of -inf and those EXCLUDED [n_excluded] are left
+ * out. Of distinct users from any thread. */
+void pr_ranking_fill (PrRanking *ranking, gint64 user, gint64 n_items, const float *scores, const float *prior,
+                      const gint32 *excluded, gint64 n_excluded);
 gboolean pr_ranking_save (const PrRanking *ranking, const char *dir, GError **error);
 
 G_END_DECLS

@@ -16,6 +16,7 @@
 
 #include <pauserec/fit.h>
 #include <pauserec/lm.h>
+#include <pauserec/tokengroups.h>
 
 G_BEGIN_DECLS
 
@@ -42,6 +43,12 @@ typedef gboolean (*PrExampleFunc) (gpointer ctx, guint epoch, gsize index, PrExa
  * in order.  Called once a position and update from any thread; the loss flags' values do not count.  A result that is not finite ends the
  * training with a NUMERIC error. */
 typedef double (*PrObjectiveFunc) (gpointer hook_ctx, gsize target, double log_prob, double *ret_slope);
+
+/* A further row for the table of a stage whose model has SID tokens: TYPE has a member `PrTrainParams train`. */
+#define PR_TRAIN_GEOMETRY_PARAM(type)                                                                                  \
+  PR_PARAM_INT_AT (type, "geometry_every", train.geometry_every, 0, 100000, 0,                                         \
+                   "Epochs between measures of how far words and SIDs are apart in the embedding (curves "             \
+                   "embedding_..., as probe-geometry); 0: never.")
 
 typedef struct
 {
@@ -81,6 +88,10 @@ typedef struct
   PrObjectiveFunc objective;
   double temperature;        /* log probabilities of the objective are those of logits / temperature; 0 counts as 1 */
   const char *const *series; /* names of further curves, NULL-terminated; NULL: none */
+
+  /* With geometry_every: whose rows of the embedding are measured, before the first update, after every so many epochs and
+   * at the end.  Weights, costs and all other curves are those of a training that is not measured. */
+  const PrTokenGroups *groups;
 } PrTraining;
 
 /* Train LM in place.  Learning rate of step s (from 0) of S with w = round(warmup x S): lr (s + 1) / (w + 1) up to w,
@@ -92,7 +103,8 @@ typedef struct
  * full disk is an IO error that leaves those there.
  *
  * Curves: loss, lr, grad_norm (per step, from 1), valid_loss or score_name (per validation: every eval_every epochs and
- * at the end), empty_examples (per epoch, where there are any).  Costs are added at the end.
+ * at the end), empty_examples (per epoch, where there are any), and with geometry_every those of pr_geometry_names behind
+ * "embedding_", of at most 1000 vectors of words and of SIDs, from step 0.  Costs are added at the end.
  *
  * Errors: NaN or Inf in loss, gradient or the final weights: NUMERIC, naming training, step and learning rate (the
  * runtime adds the stage); examples that are too long or have ids outside the vocabulary: DATA, naming the example; no position with loss in a

@@ -223,22 +223,61 @@ append_note (const PrPrompter *prompter, const gint32 *history, gint64 n, GArray
   append_times (tokens, prompter->end_think, 1);
 }
 
+/* Marks for the tokens that have none yet; an item's levels count from 0. */
+static void
+mark (GArray *marks, const GArray *tokens, PrPromptPart part, gint64 place)
+{
+  for (gint32 level = 0; marks != NULL && marks->len < tokens->len; level++)
+    {
+      PrPromptMark m = { part, (gint32)place, place >= 0 ? level : -1 };
+
+      g_array_append_val (marks, m);
+    }
+}
+
+/* <think>, what stands after it, and </think> where the prompt has one. */
+static void
+append_thinking (const PrPrompter *prompter, const gint32 *history, gint64 n, GArray *tokens, GArray *marks)
+{
+  for (guint i = 0; i < prompter->thinking->len; i++)
+    {
+      gboolean pause = prompter->protocol->thinking == PR_THINKING_PAUSE && i > 0 && i + 1 < prompter->thinking->len;
+
+      append_times (tokens, g_array_index (prompter->thinking, gint32, i), 1);
+      mark (marks, tokens, pause ? PR_PROMPT_PAUSE : PR_PROMPT_TAG, -1);
+    }
+  if (prompter->note == NULL)
+    return;
+  append_note (prompter, history, n, tokens);
+  mark (marks, tokens, PR_PROMPT_NOTE, -1);
+  if (marks != NULL)
+    g_array_index (marks, PrPromptMark, marks->len - 1).part = PR_PROMPT_TAG;
+}
+
 void
-pr_prompter_prompt (const PrPrompter *prompter, const gint32 *history, gint64 n, GArray *tokens)
+pr_prompter_marked_prompt (const PrPrompter *prompter, const gint32 *history, gint64 n, GArray *tokens, GArray *marks)
 {
   gint64 first = MAX (0, n - prompter->protocol->history);
 
   append_all (tokens, prompter->before);
+  mark (marks, tokens, PR_PROMPT_TEXT, -1);
   for (gint64 i = first; i < n; i++)
     {
       if (i > first)
         append_all (tokens, prompter->between);
+      mark (marks, tokens, PR_PROMPT_SEPARATOR, -1);
       pr_prompter_item (prompter, history[i], tokens);
+      mark (marks, tokens, PR_PROMPT_ITEM, i);
     }
   append_all (tokens, prompter->after);
-  append_all (tokens, prompter->thinking);
-  if (prompter->note != NULL)
-    append_note (prompter, history + first, n - first, tokens);
+  mark (marks, tokens, PR_PROMPT_TEXT, -1);
+  append_thinking (prompter, history + first, n - first, tokens, marks);
+}
+
+void
+pr_prompter_prompt (const PrPrompter *prompter, const gint32 *history, gint64 n, GArray *tokens)
+{
+  pr_prompter_marked_prompt (prompter, history, n, tokens, NULL);
 }
 
 void

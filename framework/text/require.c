@@ -97,7 +97,7 @@ pr_plan_require_rationales (const PrPlan *plan, const char *slot, PrSplit split,
   return refuse (
       error,
       "the rationales of stage '%s' are those of %s targets, and those of %s targets are needed%s: give that "
-      "stage %s, or connect another one by `in.%s = STAGE.rationales`",
+      "stage %s, or connect another one by `in.%s = STAGE.SLOT`",
       maker (plan, slot), names[have], names[split],
       split == PR_SPLIT_TRAIN ? " (a rationale of what is to be predicted gives it away)" : "", remedies[split], slot);
 }

@@ -22,6 +22,7 @@ static const PrParamSpec params[] = {
                    "categories of the newest purchases in the place of the target's."),
   PR_SFT_PARAMS (Params),
   PR_TRAIN_PARAMS (Params, 5, 5e-5, 16, 0.01),
+  PR_TRAIN_GEOMETRY_PARAM (Params),
 };
 
 static const PrSlotSpec slots[] = {

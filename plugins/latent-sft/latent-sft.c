@@ -20,6 +20,7 @@ static const PrParamSpec params[] = {
   PR_PARAM_INT (Params, k, 0, 64, 2, "Latent thoughts between <think> and </think> (ReaRec: 2; tags only with 0)."),
   PR_SFT_PARAMS (Params),
   PR_TRAIN_PARAMS (Params, 5, 5e-5, 16, 0.01),
+  PR_TRAIN_GEOMETRY_PARAM (Params),
 };
 
 static const PrSlotSpec slots[] = {

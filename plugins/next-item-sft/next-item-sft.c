@@ -33,6 +33,7 @@ static const PrParamSpec params[] = {
                     "Go on with a model of this stage, asked as it was: its prompt, separator and history."),
   PR_SFT_PARAMS (Params),
   PR_TRAIN_PARAMS (Params, 6, 1e-5, 16, 0.01),
+  PR_TRAIN_GEOMETRY_PARAM (Params),
 };
 
 static const PrSlotSpec slots[] = {

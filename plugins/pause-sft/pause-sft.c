@@ -29,6 +29,7 @@ static const PrParamSpec params[] = {
                    "Start of <pause> where `pause` is not connected: the paper's controls without pause pre-training."),
   PR_SFT_PARAMS (Params),
   PR_TRAIN_PARAMS (Params, 5, 5e-5, 16, 0.01),
+  PR_TRAIN_GEOMETRY_PARAM (Params),
 };
 
 static const PrSlotSpec slots[] = {

@@ -56,8 +56,9 @@ plan (const void *params_, PrPlan *plan_, GError **error)
   if (n_users > 0 && p->users > 0)
     n_users = MIN (n_users, p->users);
   if (n_users > 0)
-    pr_plan_set_flops (plan_, (double)n_users * TOKENS_GUESS * pr_lm_config_token_flops (&config, TOKENS_GUESS / 4.0)
-                                  + 2 * (vectors * vectors * d + (double)p->geometry.folds * vectors * d * d));
+    pr_plan_set_flops (
+        plan_, (double)n_users * TOKENS_GUESS * pr_lm_config_token_flops (&config, TOKENS_GUESS / 4.0)
+                   + 2 * pr_geometry_flops (p->geometry.vectors, p->geometry.vectors, config.hidden, &p->geometry));
   return TRUE;
 }
 
@@ -122,6 +123,8 @@ report (PrRun *run, const Vectors *v, const PrTokenGroups *groups, const Params 
     return FALSE;
   for (int i = 0; i < PR_N_GEOMETRY; i++)
     say (run, v, pr_geometry_names[i], values[i]);
+  pr_run_add_cost (run, PR_COST_FLOPS,
+                   pr_geometry_flops (v->rows[0]->rows, v->rows[1]->rows, v->rows[0]->columns, &p->geometry));
   say (run, v, "vectors_text", (double)MIN (v->rows[0]->rows, p->geometry.vectors));
   say (run, v, "vectors_sid", (double)MIN (v->rows[1]->rows, p->geometry.vectors));
   return project (run, v, groups, p->points, error);

@@ -123,7 +123,9 @@ plan (const void *params_, PrPlan *plan_, GError **error)
   pr_plan_set_dim (plan_, "rationales", "n_users", n_users);
   pr_plan_set_dim (plan_, "rationales", "split", split_of (p));
   if ((p->teacher == TEACHER_LM && !need (plan_, "lm", "lm", error))
-      || (p->teacher == TEACHER_WORLD && !need (plan_, "chains", "world", error)))
+      || (p->teacher == TEACHER_WORLD
+          && (!need (plan_, "chains", "world", error)
+              || !pr_plan_require_rationales (plan_, "chains", split_of (p), error))))
     return FALSE;
   if (p->teacher != TEACHER_LM || !pr_plan_input_lm (plan_, "lm", &config, NULL))
     return TRUE;

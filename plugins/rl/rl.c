@@ -50,6 +50,7 @@ static const PrParamSpec params[] = {
                    "Users asked at each validation, which is by NDCG@10; 0: none."),
   PR_PARAM_INT_AT (Params, "valid_beams", sft.valid_beams, 10, 1000, 20, "Beams of the validation."),
   PR_TRAIN_PARAMS (Params, 2, 1e-5, 16, 0.01),
+  PR_TRAIN_GEOMETRY_PARAM (Params),
 };
 
 static const PrSlotSpec slots[] = {

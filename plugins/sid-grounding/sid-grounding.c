@@ -16,6 +16,7 @@ typedef struct
 static const PrParamSpec params[] = {
   PR_GROUNDING_PARAMS (Params),
   PR_TRAIN_PARAMS (Params, 3, 1e-4, 32, 0.01),
+  PR_TRAIN_GEOMETRY_PARAM (Params),
 };
 
 static const PrSlotSpec slots[] = {
@@ -76,9 +77,12 @@ run (const void *params_, PrRun *run_, GError **error)
   guint64 seed = pr_run_seed (run_);
   g_auto (PrRecInputs) inputs = { 0 };
   g_autoptr (PrGrounding) grounding = NULL;
+  g_autoptr (PrTokenGroups) groups = NULL;
 
   if (!pr_rec_inputs_load (run_, &inputs, error) || !add_sid_tokens (inputs.lm, inputs.sids, seed, error)
-      || (grounding = pr_grounding_new (inputs.lm, inputs.dataset, inputs.sids, &p->grounding, seed, error)) == NULL)
+      || (grounding = pr_grounding_new (inputs.lm, inputs.dataset, inputs.sids, &p->grounding, seed, error)) == NULL
+      || (p->train.geometry_every > 0
+          && (groups = pr_token_groups_new (inputs.lm, inputs.dataset, inputs.sids, 1, error)) == NULL))
     return FALSE;
 
   const PrTraining training = {
@@ -87,6 +91,7 @@ run (const void *params_, PrRun *run_, GError **error)
     .example = pr_grounding_example,
     .ctx = grounding,
     .shuffle = TRUE,
+    .groups = groups,
   };
 
   pr_run_metric (run_, "sequences_per_epoch", (double)training.n_examples);

@@ -48,7 +48,7 @@ static const PrParamSpec params[] = {
   PR_PARAM_INT (Params, head_dim, 1, 512, 64,
                 "Width of a head; heads x head_dim need not be hidden (GRID and TIGER: 64)."),
   PR_PARAM_INT (Params, ffn, 1, 16384, 1024, "Width inside the feed-forward blocks (GRID and TIGER: 1024)."),
-  PR_TRAIN_PARAMS_DROPOUT (Params, 20, 1e-3, 256, 1e-4, 0.15),
+  PR_TRAIN_PARAMS_WITH_DROPOUT (Params, 20, 1e-3, 256, 1e-4, 0.15),
   PR_PARAM_CHOICE_AT (Params, "valid_score", valid.score, tiger_valid_score_names, TIGER_VALID_NDCG_10,
                       "What chooses the best weights: mean loss of, or NDCG@10 of a beam search for, the validation"
                       " targets."),

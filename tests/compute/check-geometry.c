@@ -146,6 +146,16 @@ START_TEST (samples_are_fixed)
 }
 END_TEST
 
+/* Two covariances, two folds of four vectors and a factor each, eight vectors against eight. */
+START_TEST (operations_are_counted_from_shapes)
+{
+  const PrGeometryParams params = { .vectors = 5, .neighbours = 3, .folds = 2 };
+
+  ck_assert_double_eq_tol (pr_geometry_flops (9, 4, 3, &params),
+                           2 * (5 + 4) * 9 + 2 * (2 * 4 * 9) + 2 * 27 / 3.0 + 2 * 8 * 8 * 3, 1e-9);
+}
+END_TEST
+
 /* A plane that separates the training vectors by chance does not separate the others: fewer vectors than dimensions. */
 START_TEST (learning_by_heart_does_not_help)
 {
@@ -264,6 +274,7 @@ main (void)
   tcase_add_test (tcase, one_group_is_mixed);
   tcase_add_test (tcase, equal_vectors_have_no_spread);
   tcase_add_test (tcase, samples_are_fixed);
+  tcase_add_test (tcase, operations_are_counted_from_shapes);
   tcase_add_test (tcase, learning_by_heart_does_not_help);
   tcase_add_test (tcase, bad_vectors_are_refused);
   tcase_add_test (tcase, a_line_is_seen_along_itself);

@@ -139,6 +139,24 @@ START_TEST (bad_text_names_its_line)
 }
 END_TEST
 
+START_TEST (lines_may_be_iso_8859_1)
+{
+  g_autofree char *path = put ("text", "caf\xc3\xa9\ncaf\xe9\r\nb\ncaf\xe9\n", 19);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (PrLines) lines = pr_lines_open (path, &error);
+  gsize length;
+
+  pr_lines_set_latin1 (lines, TRUE);
+  ck_assert_str_eq (pr_lines_next (lines, &length, &error), "café"); /* UTF-8 comes first */
+  ck_assert_str_eq (pr_lines_next (lines, &length, &error), "café");
+  ck_assert_uint_eq (length, 5);
+  ck_assert_str_eq (pr_lines_next (lines, &length, &error), "b");
+  pr_lines_set_latin1 (lines, FALSE);
+  ck_assert_ptr_null (pr_lines_next (lines, &length, &error));
+  ck_assert_pr_error (error, PR_ERROR_DATA, ":4: not UTF-8 at byte 4");
+}
+END_TEST
+
 START_TEST (longest_line_passes_and_one_more_byte_does_not)
 {
   g_autofree char *text = g_malloc (PR_LINE_MAX + 4);
@@ -377,6 +395,7 @@ main (void)
   tcase_add_test (tc, lines_of_plain_text);
   tcase_add_test (tc, lines_of_gzip);
   tcase_add_test (tc, bad_text_names_its_line);
+  tcase_add_test (tc, lines_may_be_iso_8859_1);
   tcase_add_test (tc, longest_line_passes_and_one_more_byte_does_not);
   tcase_add_test (tc, damaged_gzip_is_refused);
   tcase_add_test (tc, missing_file_and_folder_are_io_errors);

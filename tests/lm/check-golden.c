@@ -154,7 +154,7 @@ START_TEST (attention)
   PrTensors *golden = open_golden ("attention-%s.safetensors", _i);
   const PrTensor *tokens = get (golden, "tokens", ""), *wanted = get (golden, "attention", "");
   PrLm *lm = golden_model (_i);
-  gint32 n = (gint32)tokens->dims[1], heads = (gint32)(wanted->dims[1] * wanted->dims[2]);
+  gint32 n = (gint32)tokens->dims[1], heads = (gint32)wanted->dims[1];
   const gint32 offsets[] = { 0, n, 2 * n };
   g_autofree gint32 *queries = g_new (gint32, 2 * n);
   g_autofree float *ours = NULL;

@@ -440,6 +440,11 @@ START_TEST (bad_trainings_are_refused)
   ck_assert (!fixture_train (&run, lm, &bad, &params, 1, &error));
   ck_assert_pr_error (error, PR_ERROR_PLUGIN, "training '../train'");
   g_clear_error (&error);
+  params.geometry_every = 1;
+  ck_assert (!fixture_train (&run, lm, &good, &params, 1, &error));
+  ck_assert_pr_error (error, PR_ERROR_PLUGIN, "geometry_every");
+  g_clear_error (&error);
+  params.geometry_every = 0;
   params.lr = NAN;
   ck_assert (!fixture_train (&run, lm, &good, &params, 1, &error));
   ck_assert_pr_error (error, PR_ERROR_MANIFEST, "'lr'");

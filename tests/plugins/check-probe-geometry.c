@@ -1,4 +1,5 @@
 /* check-probe-geometry.c - the stage on models whose rows are set by hand, so that every measure is known. */
+#include "pipeline.h"
 #include "tiny-stage.h"
 
 #include "lm/layout.h"
@@ -177,6 +178,32 @@ START_TEST (states_that_are_the_same_count_once)
 }
 END_TEST
 
+static gboolean
+is_positive (double token)
+{
+  return token == A0 || token == B0;
+}
+
+/* SIDs of one sign lie at one place, those of the other sign elsewhere: a point belongs to its token. */
+static void
+assert_places (const GArray *x, const GArray *y, const GArray *tokens)
+{
+  guint n_apart = 0;
+
+  for (guint i = 3; i < 6; i++)
+    for (guint j = 3; j < i; j++)
+      {
+        double dx = g_array_index (x, double, i) - g_array_index (x, double, j),
+               dy = g_array_index (y, double, i) - g_array_index (y, double, j);
+        gboolean same =
+            is_positive (g_array_index (tokens, double, i)) == is_positive (g_array_index (tokens, double, j));
+
+        ck_assert_msg ((hypot (dx, dy) < 1e-4) == same, "%g", hypot (dx, dy));
+        n_apart += !same;
+      }
+  ck_assert_uint_eq (n_apart, 2);
+}
+
 /* Both kinds in one plane: text at one place, SIDs of two signs at two others. */
 START_TEST (the_projection_shows_what_was_made)
 {
@@ -192,6 +219,7 @@ START_TEST (the_projection_shows_what_was_made)
 
       ck_assert_uint_eq (x->len, 6);
       ck_assert_uint_eq (y->len, 6);
+      assert_places (x, y, tokens);
       for (guint row = 0; row < 6; row++)
         {
           double kind = g_array_index (kinds, double, row), token = g_array_index (tokens, double, row);
@@ -269,6 +297,38 @@ START_TEST (it_refuses)
 }
 END_TEST
 
+/* The plan of a pipeline: nothing has run yet. */
+static gboolean
+plan_of (const char *stages, GError **error)
+{
+  static const char *const plugins[] = {
+    "synthetic-world", "item-embedder", "sid-quantizer", "lm-pretrain", "sid-grounding", "probe-geometry", NULL
+  };
+  g_autofree char *text =
+      g_strdup_printf ("[experiment]\nname = t\n[stage world]\nuses = synthetic-world\n[stage base]\n"
+                       "uses = lm-pretrain\n[arm a]\npipeline = world; item-embedder; sid-quantizer; "
+                       "base; %s\n",
+                       stages);
+  g_autoptr (PrRunPlan) plan = NULL;
+  Pipeline p;
+
+  if (pipeline_init (&p, text, plugins, error))
+    plan = pr_run_plan_new (p.experiment->runs->pdata[0], NULL, NULL, error);
+  pipeline_clear (&p);
+  return plan != NULL;
+}
+
+START_TEST (a_model_without_ids_is_refused_before_anything_runs)
+{
+  GError *error = NULL;
+
+  ck_assert_msg (plan_of ("sid-grounding; probe-geometry", &error), "%s", error ? error->message : "");
+  ck_assert (!plan_of ("probe-geometry", &error));
+  ck_assert_pr_error (error, PR_ERROR_MANIFEST, "the model of stage 'base' has no semantic ids");
+  g_error_free (error);
+}
+END_TEST
+
 int
 main (void)
 {
@@ -285,6 +345,7 @@ main (void)
   tcase_add_test (tcase, threads_do_not_change_bits);
   tcase_add_test (tcase, thinking_is_left_out);
   tcase_add_test (tcase, it_refuses);
+  tcase_add_test (tcase, a_model_without_ids_is_refused_before_anything_runs);
   suite_add_tcase (suite, tcase);
   return pr_check_main (suite);
 }

@@ -176,6 +176,46 @@ START_TEST (any_single_token_can_pause)
 }
 END_TEST
 
+/* What each token of a prompt is, beside the tokens of the same prompt without marks. */
+static void
+assert_marks (const PrPrompter *prompter, const char *parts, const char *places, const char *levels)
+{
+  g_autoptr (GArray) tokens = g_array_new (FALSE, FALSE, sizeof (gint32));
+  g_autoptr (GArray) plain = g_array_new (FALSE, FALSE, sizeof (gint32));
+  g_autoptr (GArray) marks = g_array_new (FALSE, FALSE, sizeof (PrPromptMark));
+
+  pr_prompter_prompt (prompter, bought, 3, plain);
+  for (int round = 0; round < 2; round++)
+    pr_prompter_marked_prompt (prompter, bought, 3, tokens, marks);
+  ck_assert_uint_eq (tokens->len, 2 * plain->len);
+  ck_assert_mem_eq (tokens->data, plain->data, plain->len * sizeof (gint32));
+  ck_assert_uint_eq (marks->len, tokens->len);
+  ck_assert_uint_eq (strlen (parts), plain->len);
+  for (guint i = 0; i < marks->len; i++)
+    {
+      const PrPromptMark *m = &g_array_index (marks, PrPromptMark, i);
+      guint at = i % plain->len;
+
+      ck_assert_msg ("t,iTpn"[m->part] == parts[at], "token %u is %d", i, (int)m->part);
+      ck_assert_int_eq (m->place, places[at] == '.' ? -1 : places[at] - '0');
+      ck_assert_int_eq (m->level, levels[at] == '.' ? -1 : levels[at] - '0');
+    }
+}
+
+START_TEST (marks_say_what_tokens_are)
+{
+  g_autoptr (PrPrompter) none = make ("U:{history}.", ",", 2, PR_THINKING_NONE, 0);
+  g_autoptr (PrPrompter) pause = make ("U:{history}.", ",", 20, PR_THINKING_PAUSE, 2);
+  g_autoptr (PrPrompter) empty = make ("{history}", "", 20, PR_THINKING_PAUSE, 0);
+  g_autoptr (PrPrompter) cot = make ("{history}", "", 1, PR_THINKING_COT, 0);
+
+  assert_marks (none, "ttii,iit", "..11.22.", "..01.01.");
+  assert_marks (pause, "ttii,ii,iitTppT", "..00.11.22.....", "..01.01.01.....");
+  assert_marks (empty, "iiiiiiTT", "001122..", "010101..");
+  assert_marks (cot, "iiT", "22.", "01.");
+}
+END_TEST
+
 START_TEST (words_are_what_is_not_added)
 {
   g_autoptr (PrPrompter) prompter = make ("{history}", "", 1, PR_THINKING_COT, 0);
@@ -369,6 +409,7 @@ main (void)
   tcase_add_test (prompts, pauses_stand_between_the_tags);
   tcase_add_test (prompts, latent_steps_are_a_bridge);
   tcase_add_test (prompts, any_single_token_can_pause);
+  tcase_add_test (prompts, marks_say_what_tokens_are);
   tcase_add_test (prompts, words_are_what_is_not_added);
   tcase_add_test (prompts, contiguous_only_if_nothing_stands_between);
   tcase_add_test (prompts, missing_tokens);
