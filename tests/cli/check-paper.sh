@@ -22,7 +22,7 @@ tiny=(--set 'experiment.seeds=1;2' --set data.n_users=80 --set data.n_items=60 -
 # What only some tables use may be set only there.
 settings () {
   case $1 in
-    main) echo sasrec.epochs=1 sasrec-ce.epochs=1 gru4rec.epochs=1 tiger.epochs=1 tiger.d_model=32 tiger.d_ff=32 ;;
+    main) echo sasrec.epochs=1 sasrec-ce.epochs=1 gru4rec.epochs=1 tiger.epochs=1 tiger.hidden=32 tiger.ffn=32 ;;
     verbalization) echo ask-items.questions=40 ask-titles.questions=40 ;;
     geometry) echo geometry.users=40 effect.users=40 ;;
     rationales) echo sensitivity.users=40 ;;
