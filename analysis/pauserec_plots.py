@@ -114,6 +114,31 @@ def effect_rows(axis, frame, names, baseline):
     axis.set_xlabel(f"% against {names[baseline]}")
 
 
+def stack(heights, width=7.2):
+    """A figure of panels under one another, of these HEIGHTS in inches."""
+    figure, axes = plt.subplots(
+        len(heights), 1, figsize=(width, sum(heights)), squeeze=False, layout="constrained", height_ratios=heights
+    )
+    return figure, list(axes.flat)
+
+
+def claim_rows(axis, claim, frame):
+    """Findings of one claim of pauserec_claims.evaluate(), relative differences in per cent: a row each, the interval as a
+    line; a filled dot where it does not hold 0."""
+    places = np.arange(len(frame))[::-1]
+    axis.hlines(places, frame.low, frame.high, color=COLOURS[0], linewidth=1.6, zorder=3)
+    sure = ((frame.low > 0) | (frame.high < 0)).to_numpy()
+    for chosen, fill in [(sure, COLOURS[0]), (~sure, "white")]:
+        axis.plot(frame.ours[chosen], places[chosen], "o", color=fill, markeredgecolor=COLOURS[0], markersize=5, zorder=4)
+    axis.axvline(0, color=BASELINE, linewidth=0.9, zorder=2)
+    axis.set_yticks(places, [f"{data}: {what}" for data, what in zip(frame.data, frame.what)])
+    axis.set_ylim(-0.6, len(frame) - 0.4)
+    axis.grid(axis="y", visible=False)
+    percent_axis(axis, frame[["ours", "low", "high"]].to_numpy().ravel())
+    axis.set_title(claim, loc="left", fontsize=9)
+    axis.set_xlabel("%")
+
+
 def margin_labels(axis, points):
     """Names of points (x, y, name, colour) in the right margin, in the order of y, each with a thin line to its point."""
     height = axis.figure.get_size_inches()[1] / axis.get_subplotspec().get_gridspec().nrows * 0.75
@@ -326,6 +351,7 @@ def difference_rows(axis, frame, arms):
     axis.set_yticks(list(places.values()), labels)
     axis.set_ylim(-0.6, len(labels) - 0.4)
     axis.grid(axis="y", visible=False)
+    axis.locator_params(axis="x", nbins=5)
 
 
 def against_share(axis, frame, kinds):
@@ -335,4 +361,4 @@ def against_share(axis, frame, kinds):
         x = 100 * mine.share + (i - (len(kinds) - 1) / 2) * 0.8
         errors = np.stack([mine["mean"] - mine.low, mine.high - mine["mean"]])
         axis.errorbar(x, mine["mean"], errors, marker=MARKERS[i % len(MARKERS)], markersize=4, linewidth=1.2, capsize=2, label=kind, **look)
-    axis.set_xlabel("rationales spoilt before training (%)")
+    axis.set_xlabel(f"rationales spoilt ({kinds[0]}) before training (%)" if len(kinds) == 1 else "rationales spoilt before training (%)")

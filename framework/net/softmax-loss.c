@@ -6,8 +6,8 @@
 
 #include <string.h>
 
-#define TILE 64                /* rows whose logits one thread makes: they should stay in its second cache */
-#define GROUP_FLOATS (4 << 20) /* logits at a time, about */
+#define TILE 128               /* rows whose logits one thread makes; more pack the table less often */
+#define GROUP_FLOATS (8 << 20) /* logits at a time, about */
 #define LABEL_TILE 512         /* rows of the table's gradient a tile */
 
 typedef struct
@@ -80,7 +80,8 @@ label_tile (gpointer ctx, gsize tile, guint worker)
 static void
 run_groups (PrTape *tape, Head *h)
 {
-  gint64 most = MIN (MAX (GROUP_FLOATS / h->m / TILE, 2) * TILE, MAX (h->n_rows, 1));
+  /* An even number of tiles, so that two threads end together. */
+  gint64 most = MIN (MAX (GROUP_FLOATS / h->m / (2 * TILE), 1) * 2 * TILE, MAX (h->n_rows, 1));
   Mark mark = pr_tape_mark (tape);
 
   h->logits = pr_tape_floats (tape, most * h->m);

@@ -43,6 +43,7 @@ pr_tape_new (PrNet *net)
   PrTape *tape = g_new0 (PrTape, 1);
 
   tape->net = net;
+  (void)pr_net_weights (net); /* no more parameters */
   tape->blocks = g_array_new (FALSE, FALSE, sizeof (Block));
   tape->params = g_new0 (Node *, MAX (pr_net_n_params (net), 1));
   return tape;
@@ -262,7 +263,7 @@ pr_node_grad_cleared (PrTape *tape, Node *x)
 
 typedef struct
 {
-  gint64 rows, tile_rows;
+  gint64 rows;
   RowsFunc f;
   gpointer ctx;
 } Rows;
@@ -280,7 +281,7 @@ rows_tile (gpointer ctx, gsize tile, guint worker)
 void
 pr_tape_rows (gint64 rows, RowsFunc f, gpointer ctx)
 {
-  Rows r = { rows, PR_TAPE_ROWS, f, ctx };
+  Rows r = { rows, f, ctx };
 
   pr_parallel ((gsize)((rows + PR_TAPE_ROWS - 1) / PR_TAPE_ROWS), rows_tile, &r);
 }

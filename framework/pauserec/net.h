@@ -60,7 +60,7 @@ void pr_net_free (PrNet *net);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PrNet, pr_net_free)
 
 /* Add a parameter and return its number.  NAME is copied and must be new; INIT as the kind says, unused for zeros and
- * ones. Only before the weights are touched for the first time. */
+ * ones. Only before the weights are touched for the first time or a tape is made. */
 gint32 pr_net_add (PrNet *net, const char *name, gint64 rows, gint64 columns, PrInit kind, double init,
                    gboolean decays);
 
