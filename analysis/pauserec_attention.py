@@ -12,7 +12,7 @@ PARTS = ["instruction", "separator", "relevant", "other", "tags", "pauses", "dec
 VIEWS = ["border", "item_first", "item_last", "oldest", "newest", "same_code"]
 CLASSES = PARTS + VIEWS
 COLOURS = dict(zip(PARTS, ["#0072B2", "#56B4E9", "#D55E00", "#E6C9A8", "#8A8A8A", "#009E73", "#CC79A7", "#D5D5D5"]))
-CLAIM = ["entropy", "instruction", "border", "relevant", "same_code", "selectivity"]
+CLAIM = ["entropy", "instruction", "border", "relevant", "same_code", "selectivity", "newest"]
 
 
 def frames(results):

@@ -351,6 +351,7 @@ def difference_rows(axis, frame, arms):
     axis.set_yticks(list(places.values()), labels)
     axis.set_ylim(-0.6, len(labels) - 0.4)
     axis.grid(axis="y", visible=False)
+    axis.locator_params(axis="x", nbins=5)
 
 
 def against_share(axis, frame, kinds):
@@ -360,4 +361,4 @@ def against_share(axis, frame, kinds):
         x = 100 * mine.share + (i - (len(kinds) - 1) / 2) * 0.8
         errors = np.stack([mine["mean"] - mine.low, mine.high - mine["mean"]])
         axis.errorbar(x, mine["mean"], errors, marker=MARKERS[i % len(MARKERS)], markersize=4, linewidth=1.2, capsize=2, label=kind, **look)
-    axis.set_xlabel("rationales spoilt before training (%)")
+    axis.set_xlabel(f"rationales spoilt ({kinds[0]}) before training (%)" if len(kinds) == 1 else "rationales spoilt before training (%)")

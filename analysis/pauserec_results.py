@@ -228,7 +228,7 @@ def distinct(results, frame):
     parameters do, otherwise the arms that it serves.
     """
     keys = results.cost[["arm", "seed", "stage", "key"]]
-    firsts = keys.drop_duplicates(["stage", "key"]).merge(_variants(results), on=["arm", "stage"])
+    firsts = keys.drop_duplicates(["stage", "key"]).merge(variants(results), on=["arm", "stage"])
     return frame.merge(firsts.drop(columns="key"), on=["arm", "seed", "stage"])
 
 
@@ -291,8 +291,9 @@ def _described_stages(results):
     return {run: json.loads(text).get("stages", {}) for run, text in results.provenance.items()}
 
 
-def _variants(results):
-    """arm, stage, variant: arms of which a stage has any output in common share a variant of it."""
+def variants(results):
+    """arm, stage, variant (see distinct()) of every stage of every arm: arms of which a stage has any output in common share a
+    variant of it."""
     groups = []  # (stage, keys, arms)
     for (stage, arm), keys in results.cost.groupby(["stage", "arm"], sort=False).key:
         mine = [group for group in groups if group[0] == stage and group[1] & set(keys)]

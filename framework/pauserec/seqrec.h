@@ -47,7 +47,7 @@ typedef struct
       PR_PARAM_CHOICE_AT (type, "targets", seq.targets, pr_seq_targets_names, PR_SEQ_TARGETS_ALL,                      \
                           "Train every training purchase but the first (`all-prefixes`, as these models' papers), or " \
                           "each user's third-last only (`last`, as PauseRec)."),                                       \
-      PR_PARAM_INT_AT (type, "valid_users", seq.valid_users, 0, G_MAXINT32, 1000,                                      \
+      PR_PARAM_INT_AT (type, "valid_users", seq.valid_users, 0, G_MAXINT32, 5000,                                      \
                        "Users asked at each validation; 0: none."),                                                    \
       PR_PARAM_INT_AT (type, "k", seq.k, 1, 1000, 20, "Items recommended to a user."),                                 \
       PR_PARAM_CHOICE_AT (type, "split", seq.split, pr_seq_split_names, 1, "Whose targets are to be predicted."),      \
@@ -69,7 +69,8 @@ typedef struct
   const gint32 *offsets; /* [n_sequences + 1] */
   const gint32 *users;   /* [n_sequences] */
   const gint32 *items;   /* [rows] what was bought at each place */
-  const gint32 *places;  /* [rows] 0, 1, ... in each sequence; below `length` */
+  const gint32 *places; /* [rows] length - n, ..., length - 1 in a sequence of n: the latest purchase stands at the same
+                         * place in all, as if they were padded in front (SASRec) */
   const gint32 *targets; /* [rows] what was bought next, -1 where it is not to be predicted; NULL: not in training */
   float scale;           /* 1 / targets of the whole update: losses with it add up to the mean */
   guint64 step;          /* the update, from 0 */

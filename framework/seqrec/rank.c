@@ -30,7 +30,7 @@ pr_seq_scorer_next (PrSeqScorer *scorer, const gint32 *users, gsize n, PrSplit s
       const gint32 *items = pr_dataset_history (scorer->dataset, users[*at], split, &all);
 
       seen = MIN (all, scorer->params->length);
-      pr_seq_rows_add (scorer->rows, users[*at], items + all - seen, seen);
+      pr_seq_rows_add (scorer->rows, users[*at], items + all - seen, seen, scorer->params->length);
       (*at)++;
     }
   batch = pr_seq_rows_batch (scorer->rows);

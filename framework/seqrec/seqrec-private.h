@@ -15,8 +15,8 @@ PrSeqRows *pr_seq_rows_new (void);
 void pr_seq_rows_free (PrSeqRows *rows);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PrSeqRows, pr_seq_rows_free)
 void pr_seq_rows_clear (PrSeqRows *rows);
-/* ITEMS [n] of USER, n > 0. */
-void pr_seq_rows_add (PrSeqRows *rows, gint32 user, const gint32 *items, gint64 n);
+/* ITEMS [n] of USER, 0 < n <= LENGTH. */
+void pr_seq_rows_add (PrSeqRows *rows, gint32 user, const gint32 *items, gint64 n, gint64 length);
 /* The sequence that USER, who has two training purchases, is trained with. */
 void pr_seq_rows_add_training (PrSeqRows *rows, const PrDataset *dataset, const PrSeqParams *params, gint32 user);
 gint64 pr_seq_rows_n (const PrSeqRows *rows);

@@ -58,13 +58,13 @@ pr_seq_rows_clear (PrSeqRows *rows)
 }
 
 void
-pr_seq_rows_add (PrSeqRows *rows, gint32 user, const gint32 *items, gint64 n)
+pr_seq_rows_add (PrSeqRows *rows, gint32 user, const gint32 *items, gint64 n, gint64 length)
 {
   gint32 end;
 
   g_array_append_vals (rows->items, items, (guint)n);
-  for (gint32 i = 0; i < (gint32)n; i++)
-    g_array_append_val (rows->places, i);
+  for (gint32 place = (gint32)(length - n); place < (gint32)length; place++)
+    g_array_append_val (rows->places, place);
   end = (gint32)rows->items->len;
   g_array_append_val (rows->offsets, end);
   g_array_append_val (rows->users, user);
@@ -77,7 +77,7 @@ pr_seq_rows_add_training (PrSeqRows *rows, const PrDataset *dataset, const PrSeq
   const gint32 *items = pr_dataset_train_sequence (dataset, user, &m);
 
   n = MIN (params->length, m - 1);
-  pr_seq_rows_add (rows, user, items + m - 1 - n, n);
+  pr_seq_rows_add (rows, user, items + m - 1 - n, n, params->length);
   for (gint64 i = m - n; i < m; i++)
     {
       gint32 target = params->targets == PR_SEQ_TARGETS_ALL || i == m - 1 ? items[i] : -1;

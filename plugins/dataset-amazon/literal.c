@@ -217,7 +217,8 @@ parse_number (Parser *p)
 
   while (p->at + n < p->end && n < MAX_NUMBER && strchr ("+-.0123456789eE", p->at[n]) != NULL)
     n++;
-  memcpy (number, p->at, n);
+  if (n > 0)
+    memcpy (number, p->at, n);
   number[n] = '\0';
   if (g_ascii_string_to_signed (number, 10, G_MININT64, G_MAXINT64, &whole, NULL))
     {

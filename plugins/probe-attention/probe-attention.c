@@ -31,7 +31,8 @@ static const PrParamSpec params[] = {
   PR_PARAM_CHOICE (Params, split, split_names, 1, "Whose target tells relevant purchases from others."),
   PR_PARAM_INT (Params, users, 1, G_MAXINT32, 1000,
                 "Users looked at, the same ones in every arm and for every seed; all if there are fewer."),
-  PR_PARAM_INT (Params, cases, 0, 1000, 3, "Users whose full map is kept: the first of those drawn."),
+  PR_PARAM_INT (Params, cases, 0, 1000, 3,
+                "Users whose full map is kept: the first of those drawn who have a relevant purchase to look at."),
   PR_PARAM_CHOICE (Params, maps, maps_names, MAPS_LAYERS,
                    "Rows of these maps: the `mean` over all heads, also that of each of the `layers`, or all `heads` "
                    "too."),
@@ -48,12 +49,13 @@ enum
   USER_BORDER,
   USER_RELEVANT,
   USER_SAME_CODE,
+  USER_NEWEST,
   USER_SELECTIVITY,
   USER_ENTROPY,
   USER_N,
 };
-static const char *const user_names[USER_N] = { "instruction", "border",      "relevant",
-                                                "same_code",   "selectivity", "entropy" };
+static const char *const user_names[USER_N] = { "instruction", "border",      "relevant", "same_code",
+                                                "newest",      "selectivity", "entropy" };
 
 typedef struct
 {
@@ -73,6 +75,7 @@ typedef struct
   GArray *keys;              /* Key */
   GArray *offsets, *queries; /* gint32: of keys; rows */
   double tokens, flops;
+  gint64 n_mapped; /* users whose map was kept */
 } Job;
 
 static gboolean
@@ -255,6 +258,7 @@ note_user (Job *job, gint32 user, gint64 query, float *const values[USER_N])
   values[USER_BORDER][user] = (float)sums_mass (sums, query, KEYS_BORDER);
   values[USER_RELEVANT][user] = share[KEYS_RELEVANT] > 0 ? (float)sums_mass (sums, query, KEYS_RELEVANT) : NAN;
   values[USER_SAME_CODE][user] = share[KEYS_SAME_CODE] > 0 ? (float)sums_mass (sums, query, KEYS_SAME_CODE) : NAN;
+  values[USER_NEWEST][user] = (float)sums_mass (sums, query, KEYS_NEWEST);
   values[USER_SELECTIVITY][user] = (float)selectivity (sums, query);
   values[USER_ENTROPY][user] = (float)sums->entropy[query];
 }
@@ -313,7 +317,7 @@ look (Job *job, PrRun *run, gsize first, GError **error)
   gsize size = pr_lm_attention_size (job->lm, offsets, n, queries, job->queries->len);
   g_autofree float *attention = g_try_new (float, size);
   g_autofree gint32 *tokens = g_new (gint32, job->keys->len + 1), *positions = g_new (gint32, n_queries);
-  const float *next = attention;
+  const float *next = attention, *here;
 
   if (attention == NULL)
     {
@@ -332,9 +336,13 @@ look (Job *job, PrRun *run, gsize first, GError **error)
 
       for (gsize q = 0; q < n_queries; q++)
         positions[q] = queries[i * n_queries + q] - offsets[i];
-      if ((gint64)(first + i) < job->params->cases)
-        map_user (job, run, user, keys, positions, next);
-      next += sums_measure (&job->sums, keys, positions, next);
+      here = next;
+      next += sums_measure (&job->sums, keys, positions, here);
+      if (job->n_mapped < job->params->cases && job->sums.share[KEYS_RELEVANT] > 0)
+        {
+          map_user (job, run, user, keys, positions, here);
+          job->n_mapped++;
+        }
       sums_add (&job->sums);
       note_user (job, user, 0, job->first);
       note_user (job, user, job->sums.queries.pauses - 1, job->last);

@@ -25,7 +25,7 @@ test -x /usr/bin/jupyter-nbconvert && /usr/bin/python3 -c 'import h5py, pandas, 
   cat <<'END'
 
 [arm pauses]
-pipeline = world; embed; sids; base; ground; sft; pause-pretrain; pause-sft; recommend; metrics
+pipeline = world; embed; sids; base; ground; sft; pause-pretrain; pause-sft; recommend; metrics; probe-attention
 pause-sft.k = 1; 3
 
 [arm random-ids]
@@ -126,6 +126,11 @@ assert "2 quantizers: sids: method = rkmeans; sids: method = random" in text and
 levels = [row[-6:] for row in tables[0] if len(row) >= 6 and row[-6] in ("0", "1")]
 assert [row[1] for row in levels] == ["8"] * 4 and all(float(row[2]) + float(row[3]) == 8 for row in levels), levels
 assert all(1 <= float(row[4]) <= float(row[2]) for row in levels)
+
+text, tables, images = outputs("attention")
+assert "2 models looked at: probe-attention: pauses, k=1; probe-attention: pauses, k=3" in text and images == 11, (text, images)
+claim = {tuple(row[:-5]): row[-5:] for row in tables[0] if len(row) >= 6}
+assert len(claim) == 14 and sum(float(row[2]) == 0 for row in claim.values()) == 7, claim  # with one pause the last is the first
 
 text, tables, images = outputs("pause-k")
 assert "3 arms pause, k from 1 to 5" in text and images == 2, (text, images)

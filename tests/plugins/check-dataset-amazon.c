@@ -24,8 +24,9 @@ static const char *const plugins[] = { "dataset-amazon", "popularity", "rank-met
 
 #define REVIEWS(R, day)                                                                                                \
   R ("U1", "B01", "5.0", day "1")                                                                                      \
-  R ("U2", "B01", "4.0", day "1") R ("U2", "B02", "2.0", day "3") R ("U1", "B02", "5.0", day "2")                      \
-      R ("U1", "B03", "1.0", day "3") R ("U2", "B03", "5.0", day "2")
+  R ("U2", "B01", "4.0", day "1")                                                                                      \
+  R ("U2", "B02", "2.0", day "3") R ("U1", "B02", "5.0", day "2") R ("U1", "B03", "1.0", day "3")                      \
+      R ("U2", "B03", "5.0", day "2")
 
 /* As Python 2 wrote them: bytes, characters, both quotes, long numbers, keys that are not always there. */
 #define M14                                                                                                            \
@@ -344,6 +345,8 @@ START_TEST (editions_are_not_mixed)
   refuse ("", REVIEWS (R14, "1"), M23, "meta.json.gz:1: the keys are those of edition 2023, but by");
   refuse ("", REVIEWS (R23, "1"), M14, "meta.json.gz:1: the keys are those of edition 2014, but by");
   refuse ("", REVIEWS (R18, "1"), M14, "or the parameter edition, it is 2018");
+  /* No key tells, but only 2014 is written by Python. */
+  refuse ("", REVIEWS (R18, "1"), "{'asin': 'B01'}\n", "meta.json.gz:1: the keys are those of edition 2014, but by");
   refuse ("", GOOD R18 ("U1", "B01", "5", "1"), M14, "reviews.json.gz:2: the keys are those of edition 2018");
   refuse ("", GOOD R23 ("U1", "B01", "5", "1"), M14, "reviews.json.gz:2: the keys are those of edition 2023");
   refuse ("edition = 2023", GOOD, M14, "reviews.json.gz:1: the keys are those of edition 2014, but by");

@@ -178,6 +178,32 @@ START_TEST (states_that_are_the_same_count_once)
 }
 END_TEST
 
+static gboolean
+is_positive (double token)
+{
+  return token == A0 || token == B0;
+}
+
+/* SIDs of one sign lie at one place, those of the other sign elsewhere: a point belongs to its token. */
+static void
+assert_places (const GArray *x, const GArray *y, const GArray *tokens)
+{
+  guint n_apart = 0;
+
+  for (guint i = 3; i < 6; i++)
+    for (guint j = 3; j < i; j++)
+      {
+        double dx = g_array_index (x, double, i) - g_array_index (x, double, j),
+               dy = g_array_index (y, double, i) - g_array_index (y, double, j);
+        gboolean same =
+            is_positive (g_array_index (tokens, double, i)) == is_positive (g_array_index (tokens, double, j));
+
+        ck_assert_msg ((hypot (dx, dy) < 1e-4) == same, "%g", hypot (dx, dy));
+        n_apart += !same;
+      }
+  ck_assert_uint_eq (n_apart, 2);
+}
+
 /* Both kinds in one plane: text at one place, SIDs of two signs at two others. */
 START_TEST (the_projection_shows_what_was_made)
 {
@@ -193,6 +219,7 @@ START_TEST (the_projection_shows_what_was_made)
 
       ck_assert_uint_eq (x->len, 6);
       ck_assert_uint_eq (y->len, 6);
+      assert_places (x, y, tokens);
       for (guint row = 0; row < 6; row++)
         {
           double kind = g_array_index (kinds, double, row), token = g_array_index (tokens, double, row);
