@@ -207,22 +207,6 @@ pr_beam_decoder_step (PrBeamDecoder *d, const PrBeams *beams)
   pr_decoder_step_run (d->decoder);
 }
 
-/* log softmax over the N children of a row, whose logits are X. */
-static void
-log_softmax (gsize n, float *x)
-{
-  float most = x[0];
-  double sum = 0;
-
-  for (gsize i = 1; i < n; i++)
-    most = MAX (most, x[i]);
-  for (gsize i = 0; i < n; i++)
-    sum += (double)expf (x[i] - most);
-  sum = log (sum);
-  for (gsize i = 0; i < n; i++)
-    x[i] = (float)((double)x[i] - (double)most - sum);
-}
-
 /* X from logits to log probabilities over the vocabulary: the loss of a row's first child stands for the sum. */
 static void
 normalise_over_vocabulary (PrBeamDecoder *d, const PrBeams *beams, float *x)
@@ -264,8 +248,7 @@ pr_beam_decoder_log_probs (PrBeamDecoder *d, const PrBeams *beams)
   if (d->size.vocabulary)
     normalise_over_vocabulary (d, beams, x);
   else
-    for (gint32 r = 0; r < beams->n_rows; r++)
-      log_softmax (beams->row_first[r + 1] - beams->row_first[r], x + beams->row_first[r]);
+    pr_beams_normalise (beams, x);
   return x;
 }
 

@@ -200,68 +200,62 @@ worker_ready (Search *s, Worker *w, GError **error)
   return w->decoder != NULL;
 }
 
-/* Scores must be numbers before anything is sorted by them. */
-static gboolean
-scores_are_finite (const Search *s, const PrBeams *beams, const float *log_probs, gint32 first, GError **error)
+/* Prompts FIRST .. FIRST + N - 1 are asked, for the first time or from where they began. */
+typedef struct
 {
-  for (gint32 r = 0; r < beams->n_rows; r++)
-    for (gsize i = beams->row_first[r]; i < beams->row_first[r + 1]; i++)
-      if (!isfinite (log_probs[i]))
-        {
-          gint32 user = first_user (s, first) + beams->row_user[r];
+  const Search *s;
+  PrBeamDecoder *decoder;
+  gint32 first, n;
+  gboolean again;
+  gint64 *decoded;
+} Group;
 
-          while (first_user (s, first + 1) <= user)
-            first++;
-          g_set_error (
-              error, PR_ERROR, PR_ERROR_NUMERIC,
-              "prompt %d: the model's score of a code of level %d is not finite: its weights are broken (NaN or "
-              "Inf); look at the training of this model",
-              first, beams->depth);
-          return FALSE;
-        }
-  return TRUE;
+static const float *
+ask (gpointer ctx, const PrBeams *beams, GError **error G_GNUC_UNUSED)
+{
+  const Group *g = ctx;
+
+  if (beams->depth > 0)
+    {
+      pr_beam_decoder_step (g->decoder, beams);
+      *g->decoded += beams->n_rows;
+    }
+  else if (g->again)
+    pr_beam_decoder_again (g->decoder);
+  else
+    pr_beam_decoder_start (g->decoder, g->s->tokens, g->s->offsets, g->s->branches, g->first, g->n);
+  return pr_beam_decoder_log_probs (g->decoder, beams);
+}
+
+/* LEAVES: NULL, or where BEAMS go in the place of searching. */
+static gboolean
+run_group (const Group *group, PrBeams *beams, const gint32 *leaves, GError **error)
+{
+  const Search *s = group->s;
+  gint32 first = group->first, start = first_user (s, first), user = 0;
+
+  if (pr_beams_run (beams, first_user (s, first + group->n) - start, leaves, ask, (gpointer)group, &user, error))
+    return TRUE;
+  while (first_user (s, first + 1) <= start + user)
+    first++;
+  g_prefix_error (error, "prompt %d: ", first);
+  return FALSE;
 }
 
 static gboolean
 search_group (Search *s, gint32 first, gint32 n, Worker *w, gint64 *ret_decoded, GError **error)
 {
-  pr_beams_start (w->beams, first_user (s, first + n) - first_user (s, first));
-  if (!pr_beams_done (w->beams))
-    pr_beam_decoder_start (w->decoder, s->tokens, s->offsets, s->branches, first, n);
-  while (!pr_beams_done (w->beams))
-    {
-      const float *log_probs = pr_beam_decoder_log_probs (w->decoder, w->beams);
-
-      if (!scores_are_finite (s, w->beams, log_probs, first, error))
-        return FALSE;
-      pr_beams_advance (w->beams, log_probs);
-      if (!pr_beams_done (w->beams))
-        pr_beam_decoder_step (w->decoder, w->beams);
-      *ret_decoded += w->beams->n_rows;
-    }
-  return TRUE;
-}
-
-/* The paths to the wanted leaves, from where the search of the group began. */
-static gboolean
-follow_group (Search *s, gint32 first, gint32 n, Worker *w, gint64 *ret_decoded, GError **error)
-{
+  Group group = { s, w->decoder, first, n, FALSE, ret_decoded };
   gint32 from = first_user (s, first);
 
-  pr_beams_start (w->paths, first_user (s, first + n) - from);
-  if (!pr_beams_done (w->paths))
-    pr_beam_decoder_again (w->decoder);
-  while (!pr_beams_done (w->paths))
-    {
-      const float *log_probs = pr_beam_decoder_log_probs (w->decoder, w->paths);
-
-      if (!scores_are_finite (s, w->paths, log_probs, first, error))
-        return FALSE;
-      pr_beams_follow (w->paths, log_probs, s->wanted + from);
-      if (!pr_beams_done (w->paths))
-        pr_beam_decoder_step (w->decoder, w->paths);
-      *ret_decoded += w->paths->n_rows;
-    }
+  if (!run_group (&group, w->beams, NULL, error))
+    return FALSE;
+  if (s->wanted == NULL)
+    return TRUE;
+  /* The paths to the wanted leaves. */
+  group.again = TRUE;
+  if (!run_group (&group, w->paths, s->wanted + from, error))
+    return FALSE;
   for (gint32 u = 0; u < w->paths->n_users; u++)
     s->log_probs[from + u] = w->paths->scores[u];
   return TRUE;
@@ -287,8 +281,7 @@ search_tile (gpointer ctx, gsize tile, guint worker)
   Worker *w = &s->workers[worker];
   gint32 first = (gint32)tile * s->group, n = MIN (s->group, s->n_prompts - first);
 
-  if (!worker_ready (s, w, &s->errors[tile]) || !search_group (s, first, n, w, &s->decoded[tile], &s->errors[tile])
-      || (s->wanted != NULL && !follow_group (s, first, n, w, &s->decoded[tile], &s->errors[tile])))
+  if (!worker_ready (s, w, &s->errors[tile]) || !search_group (s, first, n, w, &s->decoded[tile], &s->errors[tile]))
     return;
   s->flops[tile] = pr_beam_decoder_take_flops (w->decoder);
   for (gint32 u = first_user (s, first); u < first_user (s, first + n); u++)

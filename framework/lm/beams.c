@@ -249,3 +249,62 @@ pr_beams_result (const PrBeams *beams, gint32 user, gint32 *ret_leaves, float *r
       ret_scores[b] = live ? (float)beams->scores[first + (gsize)b] : -INFINITY;
     }
 }
+
+/* log softmax over the N children of a row, whose logits are X. */
+static void
+log_softmax (gsize n, float *x)
+{
+  float most = x[0];
+  double sum = 0;
+
+  for (gsize i = 1; i < n; i++)
+    most = MAX (most, x[i]);
+  for (gsize i = 0; i < n; i++)
+    sum += (double)expf (x[i] - most);
+  sum = log (sum);
+  for (gsize i = 0; i < n; i++)
+    x[i] = (float)((double)x[i] - (double)most - sum);
+}
+
+void
+pr_beams_normalise (const PrBeams *beams, float *scores)
+{
+  for (gint32 r = 0; r < beams->n_rows; r++)
+    log_softmax (beams->row_first[r + 1] - beams->row_first[r], scores + beams->row_first[r]);
+}
+
+/* Scores must be numbers before anything is sorted by them. */
+static gboolean
+scores_are_finite (const PrBeams *beams, const float *log_probs, gint32 *ret_user, GError **error)
+{
+  for (gint32 r = 0; r < beams->n_rows; r++)
+    for (gsize i = beams->row_first[r]; i < beams->row_first[r + 1]; i++)
+      if (!isfinite (log_probs[i]))
+        {
+          *ret_user = beams->row_user[r];
+          g_set_error (error, PR_ERROR, PR_ERROR_NUMERIC,
+                       "the model's score of a code of level %d is not finite: its weights are broken (NaN or Inf); "
+                       "look at the training of this model",
+                       beams->depth);
+          return FALSE;
+        }
+  return TRUE;
+}
+
+gboolean
+pr_beams_run (PrBeams *beams, gint32 n_users, const gint32 *leaves, PrBeamsAskFunc ask, gpointer ctx, gint32 *ret_user,
+              GError **error)
+{
+  for (pr_beams_start (beams, n_users); !pr_beams_done (beams);)
+    {
+      const float *log_probs = ask (ctx, beams, error);
+
+      if (log_probs == NULL || !scores_are_finite (beams, log_probs, ret_user, error))
+        return FALSE;
+      if (leaves != NULL)
+        pr_beams_follow (beams, log_probs, leaves);
+      else
+        pr_beams_advance (beams, log_probs);
+    }
+  return TRUE;
+}

@@ -50,6 +50,18 @@ void pr_beams_advance (PrBeams *beams, const float *log_probs);
  * the trie, whatever is best there, and their scores become log probabilities of these leaves. */
 void pr_beams_follow (PrBeams *beams, const float *log_probs, const gint32 *leaves);
 
+/* SCORES [row_first[n_rows]] from logits of the children of every row to log probabilities: log softmax over the children
+ * of each row. */
+void pr_beams_normalise (const PrBeams *beams, float *scores);
+
+/* The whole search, or, unless LEAVES is NULL, the way to LEAVES.  ASK says the log probabilities of the children of the
+ * rows just opened, as pr_beams_advance() wants them, borrowed until the next call; NULL with an error ends the search.
+ * It is called at every depth that has rows, from beams->depth = 0 on.
+ * NUMERIC: a log probability that is not finite, of user *ret_user (counted from 0). */
+typedef const float *(*PrBeamsAskFunc) (gpointer ctx, const PrBeams *beams, GError **error);
+gboolean pr_beams_run (PrBeams *beams, gint32 n_users, const gint32 *leaves, PrBeamsAskFunc ask, gpointer ctx,
+                       gint32 *ret_user, GError **error);
+
 /* Nothing is left to decide. */
 static inline gboolean
 pr_beams_done (const PrBeams *beams)

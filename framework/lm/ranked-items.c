@@ -49,3 +49,27 @@ pr_beams_to_items (const PrTrie *trie, const gint32 *leaves, const float *scores
       ret_scores[n] = -INFINITY;
     }
 }
+
+void
+pr_beams_to_ranking (const PrTrie *trie, const gint32 *leaves, const float *scores, gint64 beams,
+                     const float *item_prior, const gint32 *excluded, gint64 n_excluded, gint64 user,
+                     PrRanking *ranking)
+{
+  gint64 k = ranking->k, most = k + n_excluded, n = 0;
+  g_autofree gint32 *items = g_new (gint32, (gsize)most);
+  g_autofree float *sums = g_new (float, (gsize)most);
+
+  pr_beams_to_items (trie, leaves, scores, beams, item_prior, most, items, sums);
+  for (gint64 i = 0; i < most && n < k && items[i] >= 0; i++)
+    {
+      gboolean out = FALSE;
+
+      for (gint64 j = 0; j < n_excluded && !out; j++)
+        out = excluded[j] == items[i];
+      if (out)
+        continue;
+      ranking->items[user * k + n] = items[i];
+      ranking->scores[user * k + n] = sums[i];
+      n++;
+    }
+}

@@ -120,6 +120,16 @@ pr_trie_new (const PrSids *sids, const PrPrompter *prompter)
   return pr_trie_new_bases (sids, bases);
 }
 
+PrTrie *
+pr_trie_new_codes (const PrSids *sids)
+{
+  gint32 bases[PR_SID_MAX_LEVELS];
+
+  for (gint32 l = 0; l < sids->levels; l++)
+    bases[l] = pr_sids_token_index (sids, l, 0);
+  return pr_trie_new_bases (sids, bases);
+}
+
 void
 pr_trie_free (PrTrie *trie)
 {

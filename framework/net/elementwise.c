@@ -1,4 +1,4 @@
-/* Operations that look at one element at a time, dropout, and moving columns. */
+/* Operations that look at one element at a time, and dropout. */
 #include "config.h"
 
 #include "net/tape-private.h"
@@ -17,7 +17,6 @@ struct Map
   PrActivation kind;
   const PrDropout *dropout;
   guint64 first_row;
-  gint64 first; /* column of a that y begins at */
   /* Of backward. */
   Node *to;
   float *grad;
@@ -383,111 +382,4 @@ pr_tape_dropout (PrTape *tape, PrVar *x, float rate, guint64 first_row)
   map_rows (&m, drop_rows);
   record (tape, &m, dropout_backward);
   return &m.y->var;
-}
-
-/* Columns ----------------------------------------------------------------------- */
-
-static void
-take_columns (gpointer ctx, gint64 from, gint64 to)
-{
-  const Map *m = ctx;
-  gint64 n = m->y->var.n;
-
-  for (gint64 r = from; r < to; r++)
-    memcpy (m->y->value + r * n, m->a->value + r * m->a->var.n + m->first, (gsize)n * sizeof (float));
-}
-
-static void
-columns_grad (gpointer ctx, gint64 from, gint64 to)
-{
-  const Map *m = ctx;
-  gint64 n = m->y->var.n;
-
-  for (gint64 r = from; r < to; r++)
-    for (gint64 i = 0; i < n; i++)
-      m->grad[r * m->a->var.n + m->first + i] += m->y->grad[r * n + i];
-}
-
-static void
-columns_backward (PrTape *tape, gpointer op)
-{
-  Map *m = op;
-
-  if (!m->y->written)
-    return;
-  m->grad = pr_node_grad_cleared (tape, m->a);
-  map_rows (m, columns_grad);
-}
-
-PrVar *
-pr_tape_columns (PrTape *tape, PrVar *x, gint64 first, gint64 n)
-{
-  Map m = { .a = node (x), .first = first };
-
-  pr_tape_require (first >= 0 && n > 0 && first + n <= x->n);
-  m.y = pr_tape_node (tape, x->rows, n, needed (&m));
-  map_rows (&m, take_columns);
-  record (tape, &m, columns_backward);
-  return &m.y->var;
-}
-
-/* A part beside others: y is the whole, a the part, `first` its first column in y. */
-static void
-put_columns (gpointer ctx, gint64 from, gint64 to)
-{
-  const Map *m = ctx;
-  gint64 n = m->a->var.n;
-
-  for (gint64 r = from; r < to; r++)
-    memcpy (m->y->value + r * m->y->var.n + m->first, m->a->value + r * n, (gsize)n * sizeof (float));
-}
-
-static void
-part_grad (gpointer ctx, gint64 from, gint64 to)
-{
-  const Map *m = ctx;
-  gint64 n = m->a->var.n;
-
-  for (gint64 r = from; r < to; r++)
-    for (gint64 i = 0; i < n; i++)
-      {
-        float dy = m->y->grad[r * m->y->var.n + m->first + i], *grad = m->grad + r * n + i;
-
-        *grad = m->add ? *grad + dy : dy;
-      }
-}
-
-static void
-part_backward (PrTape *tape, gpointer op)
-{
-  Map *m = op;
-
-  if (begin_grad (tape, m, m->a))
-    map_rows (m, part_grad);
-}
-
-PrVar *
-pr_tape_concat (PrTape *tape, gsize n_parts, PrVar *const *parts)
-{
-  gint64 n = 0, first = 0;
-  gboolean needs = FALSE;
-  Node *y;
-
-  for (gsize i = 0; i < n_parts; i++)
-    {
-      pr_tape_require (parts[i]->rows == parts[0]->rows);
-      n += parts[i]->n;
-      needs |= node (parts[i])->needs;
-    }
-  pr_tape_require (n > 0);
-  y = pr_tape_node (tape, parts[0]->rows, n, needs);
-  for (gsize i = 0; i < n_parts; i++)
-    {
-      Map m = { .a = node (parts[i]), .y = y, .first = first };
-
-      map_rows (&m, put_columns);
-      record (tape, &m, part_backward);
-      first += parts[i]->n;
-    }
-  return &y->var;
 }

@@ -9,6 +9,7 @@
 #define PAUSEREC_DECODE_H
 
 #include <pauserec/lm.h>
+#include <pauserec/ranking.h>
 #include <pauserec/sids.h>
 
 G_BEGIN_DECLS
@@ -16,6 +17,8 @@ G_BEGIN_DECLS
 typedef struct PrTrie PrTrie;
 /* PROMPTER gives the token ids of codes; nothing is borrowed. */
 PrTrie *pr_trie_new (const PrSids *sids, const PrPrompter *prompter);
+/* The same for pr_trie_search(), whose model has no tokenizer. */
+PrTrie *pr_trie_new_codes (const PrSids *sids);
 void pr_trie_free (PrTrie *trie);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PrTrie, pr_trie_free)
 
@@ -76,6 +79,28 @@ gboolean pr_beam_search_for (PrLm *lm, const PrTrie *trie, const PrBeamParams *p
 guint64 pr_beam_search_bytes (const PrLmConfig *config, const PrBeamParams *params, gint32 levels, gint64 prompt,
                               guint n_threads);
 
+/* The same search for any other model: it is asked for the scores of the codes that may follow. */
+typedef struct
+{
+  gint32 depth;           /* codes chosen so far; 0: the users' own start */
+  gint32 n_rows;          /* beams that have something left to decide, at least one; by user, then best first */
+  const gint32 *users;    /* [n_rows] */
+  const gint32 *prefixes; /* [n_rows, depth] codes chosen so far */
+  const gsize *first;     /* [n_rows + 1] where the codes of a row start */
+  const gint32 *codes;    /* [first[n_rows]] that may follow, in increasing order; every row has at least one */
+} PrTrieStep;
+
+/* Set RET_SCORES [first[n_rows]], one for each of STEP's codes.  All is borrowed for the call, which comes from the
+ * thread that called the search. */
+typedef gboolean (*PrTrieScoreFunc) (gpointer ctx, const PrTrieStep *step, float *ret_scores, GError **error);
+
+/* Search for users 0 .. N_USERS - 1 together, once a level; outputs as pr_beam_search().  Scores are logits with
+ * PR_NORMALISE_TRIE, and the log softmax over each row's codes is made here; with PR_NORMALISE_VOCAB they are log
+ * probabilities.  params->users_at_once does not count: the caller forms the groups.
+ * DATA: an empty catalogue.  NUMERIC: a score that is not finite ("user U", from 0).  IO: memory.  Errors of SCORE. */
+gboolean pr_trie_search (const PrTrie *trie, const PrBeamParams *params, gsize n_users, PrTrieScoreFunc score,
+                         gpointer ctx, gint32 *ret_leaves, float *ret_scores, GError **error);
+
 gint32 pr_trie_n_leaves (const PrTrie *trie); /* distinct tuples */
 gint32 pr_trie_levels (const PrTrie *trie);
 /* The leaf of an item; -1 if the catalogue has no such item. */
@@ -87,6 +112,11 @@ const gint32 *pr_trie_leaf_items (const PrTrie *trie, gint32 leaf, gsize *ret_n)
  * descending (training popularity; NULL: item number), then item number. Fills with -1 / -inf. */
 void pr_beams_to_items (const PrTrie *trie, const gint32 *leaves, const float *scores, gint64 beams, const float *item_prior,
                         gint64 k, gint32 *ret_items, float *ret_scores);
+
+/* The same as USER's list of RANKING, without the items EXCLUDED [n_excluded]: those the user bought before, say. */
+void pr_beams_to_ranking (const PrTrie *trie, const gint32 *leaves, const float *scores, gint64 beams,
+                          const float *item_prior, const gint32 *excluded, gint64 n_excluded, gint64 user,
+                          PrRanking *ranking);
 
 /* Text -------------------------------------------------------------------- */
 

@@ -57,8 +57,6 @@ typedef struct
   GArray *tokens, *offsets, *users; /* gint32 */
   gint32 *leaves;
   float *scores;
-  gint32 *items; /* candidates of one user */
-  float *item_scores;
 
   guint64 seed;
   PrAnswerStats stats;
@@ -190,29 +188,15 @@ ask (Job *job, gint64 user, GError **error)
   return TRUE;
 }
 
-/* The K best items of a user, without HISTORY if it is to be excluded. */
+/* The best items of a user. */
 static void
 list_items (Job *job, gint64 user, const gint32 *leaves, const float *scores)
 {
-  gint64 n_history = 0, k = job->ranking->k, n = 0;
-  const gint32 *history = pr_dataset_history (job->dataset, user, job->split, &n_history);
+  gint64 n = 0;
+  const gint32 *history = pr_dataset_history (job->dataset, user, job->split, &n);
 
-  if (!job->params->exclude_history)
-    n_history = 0;
-  pr_beams_to_items (job->trie, leaves, scores, job->params->beams, job->prior, k + n_history, job->items,
-                     job->item_scores);
-  for (gint64 i = 0; i < k + n_history && n < k && job->items[i] >= 0; i++)
-    {
-      gboolean bought = FALSE;
-
-      for (gint64 j = 0; j < n_history && !bought; j++)
-        bought = history[j] == job->items[i];
-      if (bought)
-        continue;
-      job->ranking->items[user * k + n] = job->items[i];
-      job->ranking->scores[user * k + n] = job->item_scores[i];
-      n++;
-    }
+  pr_beams_to_ranking (job->trie, leaves, scores, job->params->beams, job->prior, history,
+                       job->params->exclude_history ? n : 0, user, job->ranking);
 }
 
 /* Beams that are no item, or the same as another beam of the user: 0 by construction, counted as a proof of it. */
@@ -308,28 +292,18 @@ static void
 job_init (Job *job, gsize batch)
 {
   const Params *p = job->params;
-  gint64 n_users = pr_dataset_n_users (job->dataset), most = 0;
   gint32 zero = 0;
 
-  for (gint64 u = 0; u < n_users; u++)
-    {
-      gint64 n;
-
-      pr_dataset_sequence (job->dataset, u, &n);
-      most = MAX (most, n);
-    }
   job->split = splits[p->split];
   job->thoughts = g_string_new (NULL);
   job->prior = pr_dataset_train_counts (job->dataset);
-  job->ranking = pr_ranking_new (n_users, p->top_k, job->split);
+  job->ranking = pr_ranking_new (pr_dataset_n_users (job->dataset), p->top_k, job->split);
   job->tokens = g_array_new (FALSE, FALSE, sizeof (gint32));
   job->offsets = g_array_new (FALSE, FALSE, sizeof (gint32));
   job->users = g_array_new (FALSE, FALSE, sizeof (gint32));
   g_array_append_val (job->offsets, zero);
   job->leaves = g_new (gint32, batch * (gsize)p->beams);
   job->scores = g_new (float, batch *(gsize)p->beams);
-  job->items = g_new (gint32, p->top_k + most);
-  job->item_scores = g_new (float, p->top_k + most);
 }
 
 static void
@@ -349,8 +323,6 @@ job_clear (Job *job)
   g_clear_pointer (&job->users, g_array_unref);
   g_free (job->leaves);
   g_free (job->scores);
-  g_free (job->items);
-  g_free (job->item_scores);
 }
 
 static gboolean

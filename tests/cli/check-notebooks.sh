@@ -128,7 +128,7 @@ assert [row[1] for row in levels] == ["8"] * 4 and all(float(row[2]) + float(row
 assert all(1 <= float(row[4]) <= float(row[2]) for row in levels)
 
 text, tables, images = outputs("attention")
-assert "2 models looked at: probe-attention: k = 1; probe-attention: k = 3" in text and images >= 5, (text, images)
+assert "2 models looked at: probe-attention: pauses, k=1; probe-attention: pauses, k=3" in text and images == 11, (text, images)
 claim = {tuple(row[:-5]): row[-5:] for row in tables[0] if len(row) >= 6}
 assert len(claim) == 14 and sum(float(row[2]) == 0 for row in claim.values()) == 7, claim  # with one pause the last is the first
 

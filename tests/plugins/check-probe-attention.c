@@ -309,6 +309,7 @@ START_TEST (heads_that_look_at_one_token)
   static const double relevant[EXPECTED] = { 0.5, 1, 0, 0.5 };
   char *dir = make_world (PR_THINKING_PAUSE, PAUSES, 64);
   g_auto (StageCheck) check = look (dir, NULL);
+  double residuals = 0;
 
   for (int query = 0; query <= PAUSES; query++)
     {
@@ -339,6 +340,11 @@ START_TEST (heads_that_look_at_one_token)
       ck_assert_double_eq_tol (value (&check, "attention_mass", "mass", 0, 3, query, KEYS_ITEM_FIRST), others,
                                TOLERANCE);
     }
+  /* A mass of 1 on one position of 20, 12, 12 and 20: a ratio of means, and the error of one. */
+  for (int u = 0; u < EXPECTED; u++)
+    residuals += pow (1 - 1 / (seen (u, 0, KEYS_N_CLASSES) * share (0, KEYS_TAGS)), 2);
+  ck_assert_double_eq_tol (value (&check, "attention_mass", "lift_se", 0, 1, 0, KEYS_TAGS),
+                           sqrt (residuals / EXPECTED / (EXPECTED - 1)) / share (0, KEYS_TAGS), 1e-3);
   /* 0, 1 and twice 1/2: variance 1/8 over four users. */
   ck_assert_double_eq_tol (value (&check, "attention_mass", "mass_se", 0, 2, 0, KEYS_RELEVANT), sqrt (0.125 / 3),
                            TOLERANCE);
@@ -535,8 +541,9 @@ fails (char *dir, PrError code, const char *part)
 START_TEST (what_cannot_be_looked_at_is_refused)
 {
   char *dir = make_world (PR_THINKING_PAUSE, PAUSES, 64);
+  g_autoptr (PrSids) sids = make_sids (dir, ITEMS);
 
-  make_lm (dir, make_sids (dir, ITEMS), NULL, 64);
+  make_lm (dir, sids, NULL, 64);
   fails (dir, PR_ERROR_MANIFEST, "no protocol.json");
   fails (make_world (PR_THINKING_NONE, 0, 64), PR_ERROR_MANIFEST, "not trained to pause");
   fails (make_world (PR_THINKING_PAUSE, 0, 64), PR_ERROR_MANIFEST, "k = 0");
