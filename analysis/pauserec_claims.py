@@ -210,8 +210,9 @@ def misalignment(results):
 def weak_rationales(results):
     found = []
     for arm in ["cot", "onerec-think"]:
-        for metric in ["gold_vs_own_log_p", "none_vs_own_log_p", "other_vs_own_log_p"]:
-            finding = of_users(results, arm, metric)
+        # What gold adds to no rationale, to another user's, and to what the model writes itself.
+        for metric, sign in [("none_vs_gold_log_p", -1), ("other_vs_gold_log_p", -1), ("gold_vs_own_log_p", 1)]:
+            finding = of_users(results, arm, metric, sign)
             if finding is not None:
                 low, high = finding.low, finding.high
                 weak = low > -WEAK and high < WEAK

@@ -15,7 +15,7 @@ G_BEGIN_DECLS
 
 /* Add one to the ABI when anything a plugin sees changes shape or meaning. */
 #define PR_PLUGIN_MAGIC 0x50525047u
-#define PR_PLUGIN_ABI 2u
+#define PR_PLUGIN_ABI 3u
 
 #define PR_EXPORT __attribute__ ((visibility ("default")))
 

@@ -44,9 +44,10 @@ static const PrParamSpec params[] = {
   PR_PARAM_INT (Params, ffn, 1, 65536, 64, "Width of the feed-forward network between its layers (paper: hidden)."),
   PR_PARAM_BOOL (Params, scale_embeddings, true,
                  "Multiply item vectors by sqrt(hidden) where they are read, as the authors' code does."),
-  PR_PARAM_REAL (
-      Params, init_sd, 0, 10, 0.02,
-      "Standard deviation of the start values of item and place vectors; linear maps start as in the authors' code."),
+  PR_PARAM_REAL (Params, init_sd, 0, 10, 0.02,
+                 "Standard deviation of the start values of all matrices; with the authors' larger start values "
+                 "(Glorot) of linear "
+                 "maps training is much slower at first."),
   PR_SEQ_PARAMS (Params),
   PR_TRAIN_PARAMS_WITH_DROPOUT (Params, 20, 1e-3, 128, 0.0, 0.5),
 };
@@ -107,8 +108,7 @@ add (Model *m, gint64 layer, const char *name, gint64 rows, gint64 columns, PrIn
 {
   g_autofree char *full = layer < 0 ? g_strdup (name) : g_strdup_printf ("blocks.%d.%s", (int)layer, name);
 
-  return pr_net_add (m->net, full, rows, columns, kind, kind == PR_INIT_NORMAL ? m->params->init_sd : 1,
-                     kind == PR_INIT_NORMAL || kind == PR_INIT_XAVIER_UNIFORM);
+  return pr_net_add (m->net, full, rows, columns, kind, m->params->init_sd, kind == PR_INIT_NORMAL);
 }
 
 static void
@@ -123,15 +123,15 @@ add_weights (Model *m)
     m->blocks[l] = (Block){
       .norm = add (m, l, "norm.weight", 1, d, PR_INIT_ONES),
       .norm_bias = add (m, l, "norm.bias", 1, d, PR_INIT_ZEROS),
-      .q = add (m, l, "q", d, d, PR_INIT_XAVIER_UNIFORM),
-      .k = add (m, l, "k", d, d, PR_INIT_XAVIER_UNIFORM),
-      .v = add (m, l, "v", d, d, PR_INIT_XAVIER_UNIFORM),
-      .o = add (m, l, "o", d, d, PR_INIT_XAVIER_UNIFORM),
+      .q = add (m, l, "q", d, d, PR_INIT_NORMAL),
+      .k = add (m, l, "k", d, d, PR_INIT_NORMAL),
+      .v = add (m, l, "v", d, d, PR_INIT_NORMAL),
+      .o = add (m, l, "o", d, d, PR_INIT_NORMAL),
       .ffn_norm = add (m, l, "ffn_norm.weight", 1, d, PR_INIT_ONES),
       .ffn_norm_bias = add (m, l, "ffn_norm.bias", 1, d, PR_INIT_ZEROS),
-      .up = add (m, l, "up.weight", p->ffn, d, PR_INIT_XAVIER_UNIFORM),
+      .up = add (m, l, "up.weight", p->ffn, d, PR_INIT_NORMAL),
       .up_bias = add (m, l, "up.bias", 1, p->ffn, PR_INIT_ZEROS),
-      .down = add (m, l, "down.weight", d, p->ffn, PR_INIT_XAVIER_UNIFORM),
+      .down = add (m, l, "down.weight", d, p->ffn, PR_INIT_NORMAL),
       .down_bias = add (m, l, "down.bias", 1, d, PR_INIT_ZEROS),
     };
   m->norm = add (m, -1, "norm.weight", 1, d, PR_INIT_ONES);

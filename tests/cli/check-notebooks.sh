@@ -129,8 +129,11 @@ assert all(1 <= float(row[4]) <= float(row[2]) for row in levels)
 
 text, tables, images = outputs("attention")
 assert "2 models looked at: probe-attention: pauses, k=1; probe-attention: pauses, k=3" in text and images == 11, (text, images)
-claim = {tuple(row[:-5]): row[-5:] for row in tables[0] if len(row) >= 6}
-assert len(claim) == 14 and sum(float(row[2]) == 0 for row in claim.values()) == 7, claim  # with one pause the last is the first
+measures = ["entropy", "instruction", "border", "relevant", "same_code", "selectivity", "newest"]
+claim = [row[-6:] for row in tables[0] if len(row) >= 6 and row[-6] in measures]
+assert [row[0] for row in claim] == 2 * measures, claim
+# With one pause the last is the first.
+assert all(float(row[3]) == 0 for row in claim[:7]) and all(float(row[3]) != 0 for row in claim[7:]), claim
 
 text, tables, images = outputs("pause-k")
 assert "3 arms pause, k from 1 to 5" in text and images == 2, (text, images)

