@@ -83,7 +83,8 @@ void pr_run_table (PrRun *run, const char *table, const char *column, double val
 
 /* Add to a cost counter of this stage: /cost.  Wall and CPU time and peak memory
  * are measured by the runtime itself.  A stage that says PR_COST_INFER_USERS is
- * inference in every table of costs, any other one is training.
+ * inference in every table of costs, any other one is training; of one that says PR_COST_TRAIN_TOKENS too the users and
+ * seconds are inference, the rest is training.
  *
  * FLOPs are those of matrix products, attention and distances, counted from the shapes that were
  * really computed.  Ignored, since they are small beside these: the optimizer's update (AdamW: some 15 a parameter and

@@ -48,7 +48,7 @@ typedef struct
 {
   gsize arm;
   char *stage;
-  gboolean answers; /* users (PR_COST_INFER_USERS above 0): the stage is inference, otherwise training */
+  gboolean answers; /* users (PR_COST_INFER_USERS above 0) and does not train: all of the stage is inference */
   PrCosts costs;
 } PrStageCost;
 

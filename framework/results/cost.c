@@ -115,6 +115,23 @@ rows_by_arm (const PrComparison *c, const Rows *rows)
   return lists;
 }
 
+/* A stage that learns and then answers: users and seconds of answering are inference's, what else it counted is
+ * training's, since nobody knows its parts, and unknown of inference. */
+static void
+split_costs (const PrCosts *both, PrCosts *ret_training, PrCosts *ret_inference)
+{
+  double seconds = both->counters[PR_COST_INFER_SECONDS];
+
+  *ret_training = *ret_inference = *both;
+  ret_training->counters[PR_COST_INFER_USERS] = ret_training->counters[PR_COST_INFER_SECONDS] = 0;
+  ret_training->wall_seconds = MAX (both->wall_seconds - seconds, 0);
+  for (int i = 0; i < PR_N_COSTS; i++)
+    if (i != PR_COST_INFER_USERS && i != PR_COST_INFER_SECONDS)
+      ret_inference->counters[i] = i == PR_COST_TRAIN_TOKENS || i == PR_COST_OPTIMIZER_STEPS ? 0 : NAN;
+  ret_inference->wall_seconds = seconds;
+  ret_inference->cpu_seconds = NAN;
+}
+
 gboolean
 pr_comparison_fill_costs (PrComparison *c, PrH5 *h5, GError **error)
 {
@@ -142,7 +159,18 @@ pr_comparison_fill_costs (PrComparison *c, PrH5 *h5, GError **error)
         {
           PrStageCost *stage = &g_array_index (stages, PrStageCost, i);
 
-          stage->answers = stage->costs.counters[PR_COST_INFER_USERS] > 0;
+          gboolean answers = stage->costs.counters[PR_COST_INFER_USERS] > 0;
+
+          stage->answers = answers && stage->costs.counters[PR_COST_TRAIN_TOKENS] == 0;
+          if (answers && !stage->answers)
+            {
+              PrCosts training, inference;
+
+              split_costs (&stage->costs, &training, &inference);
+              add_costs (&c->costs[a].training, &training, 1);
+              add_costs (&c->costs[a].inference, &inference, 1);
+              continue;
+            }
           add_costs (stage->answers ? &c->costs[a].inference : &c->costs[a].training, &stage->costs, 1);
         }
     }

@@ -8,7 +8,8 @@
  * needs is *training*: data, semantic ids, pre-training, grounding, rationales, fine-tuning, roll-outs, validation,
  * metrics. Both are sums over the stages of a run, averaged over seeds; inference is given for each user.  A stage that
  * several arms share counts in each, and one that was taken from the store as when it ran, times and memory included:
- * they stand in its record.  Times are those of the process that finished the stage: what an interrupted one spent
+ * they stand in its record.  Of a stage that learns and answers in one (train_tokens and infer_users above 0: the baselines) users and
+ * seconds of answering are inference and the rest is training; what answering a user took but time is not known then.  Times are those of the process that finished the stage: what an interrupted one spent
  * before is lost. Optimizer steps of a quantizer count like those of a language model.
  *
  * In names of groups '-' and anything else that is no part of an identifier is '_'; attribute `stage` has the name as

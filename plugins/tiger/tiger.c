@@ -257,6 +257,7 @@ answer_all (Job *job, GError **error)
   if (ranking == NULL || !pr_ranking_save (ranking, pr_run_output_dir (job->run, "ranking"), error))
     return FALSE;
   tiger_answers_take_costs (&job->answers, costs);
+  costs[PR_COST_INFER_USERS] = users->len;
   costs[PR_COST_INFER_SECONDS] = (double)(g_get_monotonic_time () - start) / G_USEC_PER_SEC;
   for (int cost = 0; cost < PR_N_COSTS; cost++)
     if (costs[cost] != 0)

@@ -140,6 +140,35 @@ START_TEST (inference_is_given_for_each_user)
 }
 END_TEST
 
+/* A baseline that learns and answers in one stage. */
+START_TEST (a_stage_that_does_both_is_taken_apart)
+{
+  static const Stage both[] = { EMBED,
+                                { "tiger", { 1000, 700, 60, 10, 9e9, 50, 2 }, .wall = 30, .cpu = 50, .mib = 200 } };
+  g_autofree char *dir = pr_check_tmpdir (), *run = write_run (dir, "base", 1, both, 2);
+  g_autofree char *path = g_build_filename (dir, "results.h5", NULL);
+  g_autoptr (PrComparison) c = NULL;
+  g_autofree char *text = NULL;
+  const PrCosts *training, *inference;
+
+  ck_assert (pr_results_merge ((const char *const[]){ run }, 1, "tiny", "hit_10", "base", path, NULL));
+  c = compare (path);
+  training = &c->costs[0].training;
+  inference = &c->costs[0].inference;
+  ck_assert_double_eq (training->counters[PR_COST_TRAIN_TOKENS], 1000);
+  ck_assert_double_eq (training->counters[PR_COST_INFER_TOKENS], 700);
+  ck_assert_double_eq (training->counters[PR_COST_FLOPS], 1.009e12);
+  ck_assert_double_eq (training->counters[PR_COST_INFER_USERS], 0);
+  ck_assert_double_eq (training->wall_seconds, 32);
+  ck_assert_double_eq (pr_costs_user_ms (inference), 40);
+  ck_assert (isnan (inference->counters[PR_COST_FLOPS]));
+  ck_assert (!c->stages[1].answers);
+  text = pr_comparison_text (c);
+  ck_assert_ptr_nonnull (strstr (text, "  base                      -          -     -  40.00        -\n"));
+  pr_check_rmdir (dir);
+}
+END_TEST
+
 START_TEST (stages_are_listed_in_the_order_of_pipelines)
 {
   static const char *const names[] = {
@@ -256,6 +285,7 @@ main (void)
   TCase *sums = tcase_create ("sums"), *tables = tcase_create ("tables");
 
   tcase_add_test (sums, training_is_the_sum_of_what_answers_nobody);
+  tcase_add_test (sums, a_stage_that_does_both_is_taken_apart);
   tcase_add_test (sums, inference_is_given_for_each_user);
   tcase_add_test (sums, stages_are_listed_in_the_order_of_pipelines);
   tcase_add_test (sums, times_and_memory_are_no_result);
