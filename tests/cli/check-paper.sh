@@ -18,7 +18,7 @@ test "$(ls "$paper"/*/*.manifest | wc -l)" -eq $((4 * tables)) || fail "not ever
 
 tiny=(--set 'experiment.seeds=1;2' --set data.n_users=80 --set data.n_items=60 --set data.n_categories=5 --set data.n_brands=4
   --set sids.sizes=8,8 --set embed.dims=16 --set base.vocab=400 --set base.layers=1 --set base.hidden=32 --set base.heads=1
-  --set base.kv_heads=1 --set base.ffn=64 --set base.epochs=1 --set ground.epochs=1 --set ground.descriptions=1 --set sft.epochs=1)
+  --set base.kv_heads=1 --set base.ffn=64 --set base.epochs=1 --set ground.epochs=1 --set sft.epochs=1)
 # What only some tables use may be set only there.
 settings () {
   case $1 in
