@@ -18,7 +18,7 @@ test "$(ls "$paper"/*/*.manifest | wc -l)" -eq $((4 * tables)) || fail "not ever
 
 tiny=(--set 'experiment.seeds=1;2' --set data.n_users=80 --set data.n_items=60 --set data.n_categories=5 --set data.n_brands=4
   --set sids.sizes=8,8 --set embed.dims=16 --set base.vocab=400 --set base.layers=1 --set base.hidden=32 --set base.heads=1
-  --set base.kv_heads=1 --set base.ffn=64 --set base.epochs=1 --set ground.epochs=1 --set ground.descriptions=1 --set sft.epochs=1)
+  --set base.kv_heads=1 --set base.ffn=64 --set base.epochs=1 --set ground.epochs=1 --set sft.epochs=1)
 # What only some tables use may be set only there.
 settings () {
   case $1 in
@@ -59,5 +59,25 @@ assert missing <= {"Pauses beat OneRec-Think (CoT + RL)"}, missing
 assert frame.ours.notna().all() and set(frame.seeds) == {2}
 text = claims.markdown(frame)
 assert all(f"### {claim}" in text for claim in set(frame.claim))
+PYTHON
+
+test -x /usr/bin/jupyter-nbconvert && /usr/bin/python3 -c 'import matplotlib, ipykernel' 2> /dev/null || {
+  echo "SKIP: no jupyter-nbconvert with matplotlib and ipykernel for the notebook"
+  finish
+}
+cp "$PR_SOURCE_DIR/analysis/paper-claims.ipynb" "$tmp"
+env -u MPLBACKEND PAUSEREC_RESULTS="$tmp/out-main/results.h5" PYTHONPATH="$PR_SOURCE_DIR/analysis" PYTHONDONTWRITEBYTECODE=1 HOME="$tmp" \
+  PATH=/usr/bin:/bin jupyter-nbconvert --to notebook --execute --output "$tmp/executed.ipynb" "$tmp/paper-claims.ipynb" > "$tmp/log" 2>&1 \
+  || { fail "paper-claims.ipynb failed:"; cat "$tmp/log"; }
+/usr/bin/python3 - "$tmp/executed.ipynb" <<'PYTHON' || fail "paper-claims.ipynb shows something else than it should"
+import json, sys
+
+found = [output for cell in json.load(open(sys.argv[1]))["cells"] for output in cell.get("outputs", [])]
+assert not [output for output in found if output.get("name") == "stderr" or output["output_type"] == "error"], found
+text = "".join("".join(output["text"]) for output in found if "text" in output)
+assert "world main: 20 runs, 10 arms, 2 seeds" in text and "world attention: 6 runs" in text, text
+shown = "".join("".join(output["data"].get("text/html", "")) for output in found if "data" in output)
+assert "Every CoT-SFT variant is worse" in shown and "undecided at this scale" in shown
+assert sum("image/png" in output.get("data", {}) for output in found) == 1
 PYTHON
 finish
