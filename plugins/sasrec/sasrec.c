@@ -49,7 +49,7 @@ static const PrParamSpec params[] = {
                  "(Glorot) of linear "
                  "maps training is much slower at first."),
   PR_SEQ_PARAMS (Params),
-  PR_TRAIN_PARAMS_WITH_DROPOUT (Params, 20, 2e-3, 128, 0.0, 0.5),
+  PR_TRAIN_PARAMS_WITH_DROPOUT (Params, 20, 3e-3, 128, 0.0, 0.5),
 };
 
 static const PrSlotSpec slots[] = { PR_SEQ_SLOTS };
