@@ -2,7 +2,7 @@
 #ifndef STAGE_HARNESS_H
 #define STAGE_HARNESS_H
 
-#include "pr-check.h"
+#include "record-check.h"
 
 #include "runtime/loader.h"
 #include "runtime/params.h"
@@ -162,14 +162,7 @@ harness_output (const StageResult *result, const char *slot)
 static inline double
 harness_metric (const StageResult *result, const char *name)
 {
-  for (guint i = 0; i < result->record->metrics->len; i++)
-    {
-      const PrRecordMetric *metric = result->record->metrics->pdata[i];
-
-      if (strcmp (metric->name, name) == 0)
-        return metric->value;
-    }
-  ck_abort_msg ("no metric '%s'", name);
+  return record_metric (result->record, name);
 }
 
 /* Values of a curve, borrowed; NULL if there is none. */
