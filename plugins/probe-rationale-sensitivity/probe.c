@@ -55,18 +55,6 @@ ask_plan (const AskParams *p, PrPlan *plan, gint64 n_thoughts, GError **error)
   return TRUE;
 }
 
-static gboolean
-check_sizes (const Probe *probe, GError **error)
-{
-  if (probe->inputs.sids->n_items == pr_dataset_n_items (probe->inputs.dataset))
-    return TRUE;
-  g_set_error (error, PR_ERROR, PR_ERROR_DATA,
-               "there are semantic ids for %" G_GINT64_FORMAT " items, but the data set has %" G_GINT64_FORMAT
-               ": both must come from the same data stage",
-               probe->inputs.sids->n_items, pr_dataset_n_items (probe->inputs.dataset));
-  return FALSE;
-}
-
 /* plan() knows the mode where the model's stage promised it; an imported model says it here. */
 static gboolean
 check_mode (const PrProtocol *protocol, GError **error)
@@ -90,7 +78,7 @@ probe_load (Probe *probe, const AskParams *params, PrRun *run, GError **error)
   probe->split = ask_split (params);
   if (!pr_rec_inputs_load (run, &probe->inputs, error)
       || (protocol = pr_lm_require_protocol (probe->inputs.lm, error)) == NULL || !check_mode (protocol, error)
-      || !check_sizes (probe, error))
+      || !pr_sids_check_items (probe->inputs.sids, pr_dataset_n_items (probe->inputs.dataset), error))
     return FALSE;
   probe->rationales = pr_rationales_load (pr_run_input_dir (run, "rationales"), probe->inputs.dataset, error);
   if (probe->rationales == NULL || !probe_find_gold (probe, error))

@@ -171,16 +171,8 @@ job_init (Job *job, GError **error)
   if (job->dataset == NULL)
     return FALSE;
   job->sids = pr_sids_load (pr_run_input_dir (job->run, "sids"), error);
-  if (job->sids == NULL)
+  if (job->sids == NULL || !pr_sids_check_items (job->sids, pr_dataset_n_items (job->dataset), error))
     return FALSE;
-  if (job->sids->n_items != pr_dataset_n_items (job->dataset))
-    {
-      g_set_error (error, PR_ERROR, PR_ERROR_DATA,
-                   "the semantic ids are those of %" G_GINT64_FORMAT " items, the data set has %" G_GINT64_FORMAT
-                   ": both must come from the same data stage",
-                   job->sids->n_items, pr_dataset_n_items (job->dataset));
-      return FALSE;
-    }
   shape = shape_of (p, job->sids->levels, job->sids->sizes);
   if (!tiger_examples_init (&job->examples, &shape, &p->examples, job->dataset, job->sids, pr_run_seed (job->run),
                             error))

@@ -69,7 +69,7 @@ START_TEST (what_cannot_be_looked_at_is_refused)
   fails (make_world (PR_THINKING_PAUSE, PAUSES, 24), PR_ERROR_DATA, "tokens, the model takes 24");
   dir = make_world (PR_THINKING_PAUSE, PAUSES, 64);
   pr_sids_free (make_sids (dir, ITEMS - 1));
-  fails (dir, PR_ERROR_DATA, "5 items");
+  fails (dir, PR_ERROR_DATA, "5 semantic ids for 6 items");
 }
 END_TEST
 

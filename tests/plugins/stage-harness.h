@@ -179,12 +179,13 @@ harness_curve (const StageResult *result, const char *series)
   return NULL;
 }
 
-/* The same models, curves and costs? */
+/* The same FILE of output SLOT, bit by bit, and the same curves. */
 static inline void
-harness_assert_same (const StageResult *a, const StageResult *b, const char *slot)
+harness_assert_same_file (const StageResult *a, const StageResult *b, const char *slot, const char *file)
 {
-  g_autofree char *from = g_build_filename (a->dir, slot, "model.safetensors", NULL),
-                  *to = g_build_filename (b->dir, slot, "model.safetensors", NULL), *x = NULL, *y = NULL;
+  g_autofree char *from = g_build_filename (a->dir, slot, file, NULL),
+                  *to = g_build_filename (b->dir, slot, file, NULL);
+  g_autofree char *x = NULL, *y = NULL;
   gsize n, m;
 
   ck_assert (g_file_get_contents (from, &x, &n, NULL));
@@ -200,6 +201,13 @@ harness_assert_same (const StageResult *a, const StageResult *b, const char *slo
       ck_assert_uint_eq (c->values->len, d->values->len);
       ck_assert_mem_eq (c->values->data, d->values->data, c->values->len * sizeof (double));
     }
+}
+
+/* The same models, curves and costs? */
+static inline void
+harness_assert_same (const StageResult *a, const StageResult *b, const char *slot)
+{
+  harness_assert_same_file (a, b, slot, "model.safetensors");
   ck_assert_mem_eq (a->record->costs, b->record->costs, sizeof a->record->costs);
 }
 
