@@ -138,8 +138,7 @@ static gboolean
 rank (Job *job, PrRun *run, GError **error)
 {
   gint64 n_users = pr_dataset_n_users (job->dataset);
-  g_autoptr (PrRanking) ranking =
-      pr_ranking_new (n_users, job->params->k, job->params->split == 0 ? PR_SPLIT_VALID : PR_SPLIT_TEST);
+  g_autoptr (PrRanking) ranking = pr_ranking_new (n_users, job->params->k, pr_target_split (job->params->split));
 
   if (!pr_seq_rank (&job->scorer, run, ranking, error))
     return FALSE;

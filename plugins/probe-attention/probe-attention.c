@@ -16,9 +16,6 @@ typedef struct
   int maps;
 } Params;
 
-static const char *const split_names[] = { "valid", "test", NULL };
-static const PrSplit splits[] = { PR_SPLIT_VALID, PR_SPLIT_TEST };
-
 enum
 {
   MAPS_MEAN,
@@ -28,7 +25,7 @@ enum
 static const char *const maps_names[] = { "mean", "layers", "heads", NULL };
 
 static const PrParamSpec params[] = {
-  PR_PARAM_CHOICE (Params, split, split_names, 1, "Whose target tells relevant purchases from others."),
+  PR_PARAM_CHOICE (Params, split, pr_target_split_names, 1, "Whose target tells relevant purchases from others."),
   PR_PARAM_INT (Params, users, 1, G_MAXINT32, 1000,
                 "Users looked at, the same ones in every arm and for every seed; all if there are fewer."),
   PR_PARAM_INT (Params, cases, 0, 1000, 3,
@@ -145,7 +142,7 @@ draw_users (Job *job, GError **error)
   g_set_error (error, PR_ERROR, PR_ERROR_MANIFEST,
                "no user of data set %s has a target in split %s whose item has a category, so that nothing can be "
                "relevant to it; choose another data set",
-               pr_dataset_name (dataset), split_names[job->params->split]);
+               pr_dataset_name (dataset), pr_target_split_names[job->params->split]);
   return FALSE;
 }
 
@@ -157,7 +154,7 @@ job_init (Job *job)
   gint32 zero = 0;
 
   job->source = (KeysSource){ job->prompter, job->inputs.sids, job->inputs.dataset };
-  job->split = splits[job->params->split];
+  job->split = pr_target_split (job->params->split);
   job->keys = g_array_new (FALSE, FALSE, sizeof (Key));
   job->offsets = g_array_new (FALSE, FALSE, sizeof (gint32));
   job->queries = g_array_new (FALSE, FALSE, sizeof (gint32));

@@ -19,11 +19,8 @@ typedef struct
   PrThinkParams think;
 } Params;
 
-static const char *const split_names[] = { "valid", "test", NULL };
-static const PrSplit splits[] = { PR_SPLIT_VALID, PR_SPLIT_TEST };
-
 static const PrParamSpec params[] = {
-  PR_PARAM_CHOICE (Params, split, split_names, 1,
+  PR_PARAM_CHOICE (Params, split, pr_target_split_names, 1,
                    "Whose target is predicted: `valid` to choose settings, `test` to report."),
   PR_PARAM_INT (Params, beams, 1, 4096, 20, "Beams kept at every level (LC-Rec: 20)."),
   PR_PARAM_INT (Params, top_k, 1, 4096, 10, "Items listed for a user (the paper reports Hit and NDCG at 5 and 10)."),
@@ -280,7 +277,7 @@ job_init (Job *job, gsize batch)
   const Params *p = job->params;
   gint32 zero = 0;
 
-  job->split = splits[p->split];
+  job->split = pr_target_split (p->split);
   job->thoughts = g_string_new (NULL);
   job->prior = pr_dataset_train_counts (job->inputs.dataset);
   job->ranking = pr_ranking_new (pr_dataset_n_users (job->inputs.dataset), p->top_k, job->split);
