@@ -28,7 +28,7 @@ def frames(results):
         labels = [query_name(row.kind, row.number) for row in names.itertuples()]
         frame = frame.merge(names[keys].assign(query_name=labels), on=keys)
         frame = pauserec_results.distinct(results, frame)
-        probes = [f"{row.stage}: {row.variant}" if row.variant else row.stage for row in frame[["stage", "variant"]].itertuples()]
+        probes = list(map(pauserec_results.titled, frame.stage, frame.variant))
         frame = frame.drop(columns=["arm", "stage", "variant"])
         frame.insert(0, "probe", probes)
         if "class" in frame:

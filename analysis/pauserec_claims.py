@@ -83,13 +83,13 @@ def of_users(results, arm, metric, sign=1, above=0.0):
     """Mean over users of a metric of ARM, times SIGN, or None."""
     if metric not in results.per_user or not has(results, arm):
         return None
-    table = results.per_user[metric].xs(arm, level="arm").unstack("seed").dropna(axis=1, how="all")
-    values = sign * table.mean(axis=1, skipna=False).to_numpy(float)
-    if not np.isfinite(values).any():
+    means = pauserec_results.user_means(results, metric, arm)
+    if means is None:
         return None
-    row = pauserec_statistics.from_zero({metric: values}).iloc[0]
+    values, n_seeds = means
+    row = pauserec_statistics.from_zero({metric: sign * values}).iloc[0]
     name = f"{arm}: {metric}" + (" (negative)" if sign < 0 else "")
-    return Finding(name, row["mean"], row.low, row.high, "", verdict(row.low, row.high, above), table.shape[1])
+    return Finding(name, row["mean"], row.low, row.high, "", verdict(row.low, row.high, above), n_seeds)
 
 
 KINDS = ["sid_category", "sid_brand", "title_category"]

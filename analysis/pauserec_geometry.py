@@ -35,8 +35,8 @@ def probes(results):
             if stages.get(stage, {}).get("stage") != "probe-geometry":
                 continue
             maker = stages[stage]["inputs"]["lm"].rsplit(".", 1)[0]
-            variant = variants.get((arm, maker), "")
-            rows.append((arm, seed, stage, f"{maker}: {variant}" if variant else maker, key, order.index(maker)))
+            name = pauserec_results.titled(maker, variants.get((arm, maker), ""))
+            rows.append((arm, seed, stage, name, key, order.index(maker)))
     frame = pd.DataFrame(rows, columns=["arm", "seed", "stage", "checkpoint", "key", "place"]).drop_duplicates("key")
     frame["place"] = frame.groupby("checkpoint").place.transform("min")
     return frame.sort_values("place", kind="stable").drop(columns=["key", "place"]).reset_index(drop=True)
@@ -66,7 +66,7 @@ def curves(results):
     frame = pauserec_results.curves(results)
     frame = frame[frame.series.isin([f"embedding_{name}" for name in MEASURES])].copy()
     frame["measure"] = frame.series.str.removeprefix("embedding_")
-    frame["training"] = [f"{stage}: {variant}" if variant else stage for stage, variant in zip(frame.stage, frame.variant)]
+    frame["training"] = list(map(pauserec_results.titled, frame.stage, frame.variant))
     return frame[["training", "measure", "seed", "step", "value"]]
 
 

@@ -21,14 +21,14 @@ def probed(results, pattern):
         match = pattern.fullmatch(name)
         if match is None:
             continue
-        for arm, values in results.per_user[name].groupby(level="arm", sort=False):
-            table = values.droplevel("arm").unstack("seed").dropna(axis=1, how="all")
-            if table.empty or not table.notna().all(axis=1).any():
+        for arm in results.per_user[name].index.unique("arm"):
+            means = pauserec_results.user_means(results, name, arm)
+            if means is None:
                 continue
             said = match.groupdict()
             said["label"] = said["thought"].replace("_", "-") + (f" {said['strength']} %" if said.get("strength") else "")
             rows.append({"arm": arm, **said, "name": name})
-            series[arm, name] = table.mean(axis=1, skipna=False).to_numpy(float)
+            series[arm, name] = means[0]
     if not rows:
         return pd.DataFrame(columns=COLUMNS + ["n", "mean", "low", "high", "p"])
     frame = pd.DataFrame(rows).reindex(columns=COLUMNS + ["name"])

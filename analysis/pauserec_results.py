@@ -232,6 +232,19 @@ def distinct(results, frame):
     return frame.merge(firsts.drop(columns="key"), on=["arm", "seed", "stage"])
 
 
+def titled(stage, variant):
+    """What to call a stage of distinct()."""
+    return f"{stage}: {variant}" if variant else stage
+
+
+def user_means(results, metric, arm):
+    """Values of ARM's users, averaged over its seeds, NaN where one of these has none; and how many seeds these are.  None where no
+    user has a value in all of them."""
+    table = results.per_user[metric].xs(arm, level="arm").unstack("seed").dropna(axis=1, how="all")
+    values = table.mean(axis=1, skipna=False).to_numpy(float)
+    return (values, table.shape[1]) if np.isfinite(values).any() else None
+
+
 def curves(results):
     """Every series once: stage, variant, series, seed, step, value (see distinct())."""
     return distinct(results, results.curves)[["stage", "variant", "series", "seed", "step", "value"]]
@@ -275,7 +288,7 @@ def codebooks(results):
             frames[name] = pd.DataFrame()
             continue
         frame = distinct(results, frame[frame.stage.isin(stages)])
-        labels = [f"{row.stage}: {row.variant}" if row.variant else row.stage for row in frame.itertuples()]
+        labels = list(map(titled, frame.stage, frame.variant))
         frames[name] = frame.drop(columns=["arm", "stage", "variant"])
         frames[name].insert(0, "quantizer", labels)
     if len(frames["rates"]):

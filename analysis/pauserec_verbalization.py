@@ -24,8 +24,7 @@ def questions(results):
         frame = frame.assign(checkpoint=frame.arm.map(pauserec_results.short_names(results.runs.arm)))
     else:
         frame = pauserec_results.distinct(results, frame)
-        names = [f"{stage}: {variant}" if variant else stage for stage, variant in zip(frame.stage, frame.variant)]
-        frame = frame.assign(checkpoint=names)
+        frame = frame.assign(checkpoint=list(map(pauserec_results.titled, frame.stage, frame.variant)))
     return frame.assign(name=[KINDS[int(kind)] for kind in frame.kind], gap=frame.scored_right - frame.free_right)
 
 

@@ -3,6 +3,14 @@
 #include <pauserec/dataset.h>
 #include <pauserec/rng.h>
 
+const char *const pr_target_split_names[] = { "valid", "test", NULL };
+
+PrSplit
+pr_target_split (int choice)
+{
+  return choice == 0 ? PR_SPLIT_VALID : PR_SPLIT_TEST;
+}
+
 GArray *
 pr_dataset_draw_users (const PrDataset *dataset, PrSplit split, gint64 most, const char *stream)
 {

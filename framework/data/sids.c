@@ -138,3 +138,15 @@ pr_sids_token_names (const PrSids *sids)
       names[n++] = g_strdup_printf ("<%c_%d>", 'a' + l, c);
   return names;
 }
+
+gboolean
+pr_sids_check_items (const PrSids *sids, gint64 n_items, GError **error)
+{
+  if (sids->n_items == n_items)
+    return TRUE;
+  g_set_error (error, PR_ERROR, PR_ERROR_DATA,
+               "there are %" G_GINT64_FORMAT " semantic ids for %" G_GINT64_FORMAT
+               " items; connect sids made from this data set",
+               sids->n_items, n_items);
+  return FALSE;
+}

@@ -76,14 +76,8 @@ pr_token_groups_new (const PrLm *lm, const PrDataset *dataset, const PrSids *sid
   g_autofree gint32 *ids = NULL;
   g_autofree gint64 *counts = NULL;
 
-  if (sids->n_items != pr_dataset_n_items (dataset))
-    {
-      g_set_error (error, PR_ERROR, PR_ERROR_DATA,
-                   "there are %" G_GINT64_FORMAT " semantic ids for %" G_GINT64_FORMAT
-                   " items; connect sids made from this data set",
-                   sids->n_items, pr_dataset_n_items (dataset));
-      return NULL;
-    }
+  if (!pr_sids_check_items (sids, pr_dataset_n_items (dataset), error))
+    return NULL;
   ids = pr_sids_token_ids (sids, lm, error);
   if (ids == NULL)
     return NULL;

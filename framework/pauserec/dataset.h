@@ -23,6 +23,9 @@ typedef enum
   PR_SPLIT_VALID, /* target: second last */
   PR_SPLIT_TEST,  /* target: last */
 } PrSplit;
+/* For a parameter that says whose targets are to be predicted: "valid", "test", NULL; and what a choice among them is. */
+extern const char *const pr_target_split_names[];
+PrSplit pr_target_split (int choice);
 
 /* Strings are UTF-8; an absent field is "" (never NULL), absent categories an empty list. */
 typedef struct

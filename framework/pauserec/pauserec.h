@@ -3,12 +3,13 @@
 #define PAUSEREC_H
 
 #include <pauserec/answer.h>
+#include <pauserec/backend.h>
 #include <pauserec/corruption.h>
 #include <pauserec/dataset.h>
 #include <pauserec/decode.h>
 #include <pauserec/error.h>
-#include <pauserec/geometry.h>
 #include <pauserec/fit.h>
+#include <pauserec/geometry.h>
 #include <pauserec/io.h>
 #include <pauserec/itemtext.h>
 #include <pauserec/linalg.h>

@@ -28,7 +28,6 @@ typedef enum
   PR_SEQ_TARGETS_ALL,
 } PrSeqTargets;
 extern const char *const pr_seq_targets_names[]; /* as sft.h calls them: "last", "all-prefixes" */
-extern const char *const pr_seq_split_names[];   /* "valid", "test" */
 
 typedef struct
 {
@@ -36,7 +35,7 @@ typedef struct
   int targets; /* PrSeqTargets */
   int64_t valid_users;
   int64_t k;
-  int split; /* index into pr_seq_split_names */
+  int split; /* index into pr_target_split_names */
   bool exclude_seen;
 } PrSeqParams;
 
@@ -50,7 +49,7 @@ typedef struct
       PR_PARAM_INT_AT (type, "valid_users", seq.valid_users, 0, G_MAXINT32, 5000,                                      \
                        "Users asked at each validation; 0: none."),                                                    \
       PR_PARAM_INT_AT (type, "k", seq.k, 1, 1000, 20, "Items recommended to a user."),                                 \
-      PR_PARAM_CHOICE_AT (type, "split", seq.split, pr_seq_split_names, 1, "Whose targets are to be predicted."),      \
+      PR_PARAM_CHOICE_AT (type, "split", seq.split, pr_target_split_names, 1, "Whose targets are to be predicted."),      \
       PR_PARAM_BOOL_AT (                                                                                               \
           type, "exclude_seen", seq.exclude_seen, false,                                                               \
           "Leave out what the user bought before; off by default, as the ranking is over the whole catalogue.")

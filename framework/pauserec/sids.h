@@ -41,6 +41,9 @@ gint32 pr_sids_n_tokens (const PrSids *sids);
 /* Index of (level, code) in pr_sids_token_names(). */
 gint32 pr_sids_token_index (const PrSids *sids, gint32 level, gint32 code);
 
+/* Whether these are SIDs of a data set of N_ITEMS items; DATA if not. */
+gboolean pr_sids_check_items (const PrSids *sids, gint64 n_items, GError **error);
+
 G_END_DECLS
 
 #endif

@@ -7,7 +7,6 @@
 #include "seqrec/seqrec-private.h"
 
 const char *const pr_seq_targets_names[] = { "last", "all-prefixes", NULL };
-const char *const pr_seq_split_names[] = { "valid", "test", NULL };
 
 #define MOST_DRAWS 64 /* of a negative: who bought nearly everything gets whatever comes last */
 

@@ -103,22 +103,6 @@ weight_name (gpointer ctx, gint64 index)
   return pr_net_element (((const Job *)ctx)->model->net, index);
 }
 
-/* As sft.h chooses them. */
-static void
-choose_valid_users (Job *job)
-{
-  gint64 n_users = pr_dataset_n_users (job->dataset);
-  g_autofree guint32 *order = pr_rng_permutation (pr_rng_new (0, "valid-users"), 0, (guint32)n_users);
-
-  for (gint64 i = 0; i < n_users && (gint64)job->valid->len < job->params->valid_users; i++)
-    {
-      gint32 user = (gint32)order[i];
-
-      if (pr_dataset_target (job->dataset, user, PR_SPLIT_VALID) >= 0)
-        g_array_append_val (job->valid, user);
-    }
-}
-
 static gboolean
 fit (Job *job, PrRun *run, GError **error)
 {
@@ -154,8 +138,7 @@ static gboolean
 rank (Job *job, PrRun *run, GError **error)
 {
   gint64 n_users = pr_dataset_n_users (job->dataset);
-  g_autoptr (PrRanking) ranking =
-      pr_ranking_new (n_users, job->params->k, job->params->split == 0 ? PR_SPLIT_VALID : PR_SPLIT_TEST);
+  g_autoptr (PrRanking) ranking = pr_ranking_new (n_users, job->params->k, pr_target_split (job->params->split));
 
   if (!pr_seq_rank (&job->scorer, run, ranking, error))
     return FALSE;
@@ -169,7 +152,8 @@ pr_seqrec_run (PrRun *run, const PrDataset *dataset, const PrSeqModel *model, co
                const PrTrainParams *train, GError **error)
 {
   g_autoptr (GArray) users = pr_seq_training_users (dataset, error);
-  g_autoptr (GArray) valid = g_array_new (FALSE, FALSE, sizeof (gint32));
+  /* Those whom fine-tuning stages ask too (sft.h). */
+  g_autoptr (GArray) valid = pr_dataset_draw_users (dataset, PR_SPLIT_VALID, params->valid_users, "valid-users");
   g_autoptr (PrSeqRows) rows = pr_seq_rows_new ();
   g_autoptr (PrTape) tape = pr_tape_new (model->net);
   Job job = { .dataset = dataset,
@@ -190,6 +174,5 @@ pr_seqrec_run (PrRun *run, const PrDataset *dataset, const PrSeqModel *model, co
                               .chunk_tokens = train->chunk_tokens,
                               .tape = tape,
                               .rows = rows };
-  choose_valid_users (&job);
   return fit (&job, run, error) && rank (&job, run, error);
 }

@@ -331,15 +331,7 @@ pr_grounding_new (const PrLm *lm, const PrDataset *dataset, const PrSids *sids, 
   grounding->rng = pr_rng_new (seed, "grounding");
   grounding->kinds = g_new0 (guint8, (gsize)n_items + 1);
   grounding->entries = g_array_new (FALSE, FALSE, sizeof (Entry));
-  if (sids->n_items != n_items || n_items > G_MAXINT32 || pr_dataset_n_users (dataset) > G_MAXINT32)
-    {
-      g_set_error (error, PR_ERROR, PR_ERROR_DATA,
-                   "there are %" G_GINT64_FORMAT " semantic ids for %" G_GINT64_FORMAT
-                   " items; connect sids made from this data set",
-                   sids->n_items, n_items);
-      return NULL;
-    }
-  if (!bind_tokens (grounding, sids, error))
+  if (!pr_sids_check_items (sids, n_items, error) || !bind_tokens (grounding, sids, error))
     return NULL;
   list_entries (grounding);
   if (grounding->texts->len == 0)

@@ -137,14 +137,8 @@ pr_sft_new (const PrLm *lm, const PrDataset *dataset, const PrSids *sids, const 
   sft->params = *params;
   sft->history = protocol->history;
   sft->windows = g_array_new (FALSE, FALSE, sizeof (Window));
-  if (sids->n_items != pr_dataset_n_items (dataset) || n_users > G_MAXINT32)
-    {
-      g_set_error (error, PR_ERROR, PR_ERROR_DATA,
-                   "there are %" G_GINT64_FORMAT " semantic ids for %" G_GINT64_FORMAT
-                   " items; connect sids made from this data set",
-                   sids->n_items, pr_dataset_n_items (dataset));
-      return NULL;
-    }
+  if (!pr_sids_check_items (sids, pr_dataset_n_items (dataset), error))
+    return NULL;
   sft->prompter = pr_prompter_new (protocol, pr_lm_tokenizer (lm), sids, dataset, error);
   if (sft->prompter == NULL)
     return NULL;

@@ -21,9 +21,6 @@ typedef struct
   bool exclude_seen;
 } Params;
 
-static const char *const split_names[] = { "valid", "test", NULL };
-static const PrSplit splits[] = { PR_SPLIT_VALID, PR_SPLIT_TEST };
-
 static const PrParamSpec params[] = {
   PR_PARAM_INT (Params, neighbours, 1, 100000, 100, "Most similar items kept for an item (RecBole's ItemKNN: 100)."),
   PR_PARAM_REAL (
@@ -35,7 +32,7 @@ static const PrParamSpec params[] = {
                  "was best on Beauty's validation targets."),
   PR_PARAM_INT (Params, length, 0, 1000000, 0, "Purchases of a user that speak, the last ones; 0: all."),
   PR_PARAM_INT (Params, k, 1, 1000, 20, "Items recommended to a user."),
-  PR_PARAM_CHOICE (Params, split, split_names, 1, "Whose targets are to be predicted."),
+  PR_PARAM_CHOICE (Params, split, pr_target_split_names, 1, "Whose targets are to be predicted."),
   PR_PARAM_BOOL (Params, exclude_seen, false,
                  "Leave out what the user bought before; off by default, as the ranking is over the whole catalogue."),
 };
@@ -250,7 +247,7 @@ job_init (Job *job)
   job->workers = g_new0 (Worker, job->n_workers);
   for (guint i = 0; i < job->n_workers; i++)
     job->workers[i] = (Worker){ g_new0 (gint32, n), g_new0 (float, n), g_array_new (FALSE, FALSE, sizeof (Neighbour)) };
-  job->ranking = pr_ranking_new (job->n_users, job->params->k, splits[job->params->split]);
+  job->ranking = pr_ranking_new (job->n_users, job->params->k, pr_target_split (job->params->split));
 }
 
 static void

@@ -15,12 +15,9 @@ typedef struct
   bool exclude_seen;
 } Params;
 
-static const char *const split_names[] = { "valid", "test", NULL };
-static const PrSplit splits[] = { PR_SPLIT_VALID, PR_SPLIT_TEST };
-
 static const PrParamSpec params[] = {
   PR_PARAM_INT (Params, k, 1, 1000, 20, "Items recommended to a user."),
-  PR_PARAM_CHOICE (Params, split, split_names, 1, "Whose targets are to be predicted."),
+  PR_PARAM_CHOICE (Params, split, pr_target_split_names, 1, "Whose targets are to be predicted."),
   PR_PARAM_BOOL (Params, exclude_seen, false,
                  "Leave out what the user bought before; off by default, as the ranking is over the whole catalogue."),
 };
@@ -116,7 +113,7 @@ run (const void *params_, PrRun *run_, GError **error)
   n_users = pr_dataset_n_users (dataset);
   entries = count_items (dataset);
   seen = g_new0 (gint64, (gsize)pr_dataset_n_items (dataset));
-  ranking = pr_ranking_new (n_users, p->k, splits[p->split]);
+  ranking = pr_ranking_new (n_users, p->k, pr_target_split (p->split));
   for (gint64 u = 0; u < n_users; u++)
     {
       recommend (p, dataset, entries, u, seen, ranking);

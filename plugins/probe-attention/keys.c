@@ -5,15 +5,10 @@ const char *const keys_names[KEYS_N_CLASSES] = {
   "self",        "border",    "item_first", "item_last", "oldest", "newest", "same_code",
 };
 
-const char *
-keys_category (const PrDataset *dataset, gint64 item)
+static const char *
+category (const KeysSource *source, gint64 item)
 {
-  const char *const *path = pr_dataset_item (dataset, item)->categories;
-  gsize n = 0;
-
-  while (path[n] != NULL)
-    n++;
-  return n > 0 ? path[n - 1] : NULL;
+  return pr_item_leaf_category (pr_dataset_item (source->dataset, item));
 }
 
 /* A code of the purchase at PLACE of HISTORY, of which those from FIRST to N - 1 are shown. */
@@ -23,9 +18,7 @@ classify_purchase (const KeysSource *source, Key *key, const gint32 *history, gi
   gint32 item = history[key->place];
 
   key->item = item;
-  key->part = g_strcmp0 (keys_category (source->dataset, item), keys_category (source->dataset, target)) == 0
-                  ? KEYS_RELEVANT
-                  : KEYS_OTHER;
+  key->part = strcmp (category (source, item), category (source, target)) == 0 ? KEYS_RELEVANT : KEYS_OTHER;
   if (key->level == 0)
     key->views |= 1u << KEYS_ITEM_FIRST | 1u << KEYS_BORDER;
   if (key->level == source->sids->levels - 1)

@@ -48,7 +48,5 @@ typedef struct
 
 /* Append a Key for every position of USER's prompt in SPLIT. */
 void keys_append (const KeysSource *source, gint64 user, PrSplit split, GArray *keys);
-/* The last category of an item's path; NULL: it has none. */
-const char *keys_category (const PrDataset *dataset, gint64 item);
 
 #endif

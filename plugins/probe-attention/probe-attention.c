@@ -16,9 +16,6 @@ typedef struct
   int maps;
 } Params;
 
-static const char *const split_names[] = { "valid", "test", NULL };
-static const PrSplit splits[] = { PR_SPLIT_VALID, PR_SPLIT_TEST };
-
 enum
 {
   MAPS_MEAN,
@@ -28,7 +25,7 @@ enum
 static const char *const maps_names[] = { "mean", "layers", "heads", NULL };
 
 static const PrParamSpec params[] = {
-  PR_PARAM_CHOICE (Params, split, split_names, 1, "Whose target tells relevant purchases from others."),
+  PR_PARAM_CHOICE (Params, split, pr_target_split_names, 1, "Whose target tells relevant purchases from others."),
   PR_PARAM_INT (Params, users, 1, G_MAXINT32, 1000,
                 "Users looked at, the same ones in every arm and for every seed; all if there are fewer."),
   PR_PARAM_INT (Params, cases, 0, 1000, 3,
@@ -60,9 +57,7 @@ static const char *const user_names[USER_N] = { "instruction", "border",      "r
 typedef struct
 {
   const Params *params;
-  PrLm *lm;
-  PrDataset *dataset;
-  PrSids *sids;
+  PrRecInputs inputs;
   PrPrompter *prompter;
   KeysSource source;
   PrSplit split;
@@ -105,16 +100,9 @@ load_inputs (Job *job, PrRun *run, GError **error)
 {
   const PrProtocol *protocol;
 
-  job->lm = pr_lm_load (pr_run_input_dir (run, "lm"), error);
-  if (job->lm == NULL)
+  if (!pr_rec_inputs_load (run, &job->inputs, error))
     return FALSE;
-  job->dataset = pr_dataset_load (pr_run_input_dir (run, "dataset"), error);
-  if (job->dataset == NULL)
-    return FALSE;
-  job->sids = pr_sids_load (pr_run_input_dir (run, "sids"), error);
-  if (job->sids == NULL)
-    return FALSE;
-  protocol = pr_lm_protocol (job->lm);
+  protocol = pr_lm_protocol (job->inputs.lm);
   if (protocol == NULL || protocol->thinking != PR_THINKING_PAUSE || protocol->pauses == 0)
     {
       g_set_error (error, PR_ERROR, PR_ERROR_MANIFEST,
@@ -125,60 +113,53 @@ load_inputs (Job *job, PrRun *run, GError **error)
                                                              : "was trained with k = 0 pauses");
       return FALSE;
     }
-  if (job->sids->n_items != pr_dataset_n_items (job->dataset))
-    {
-      g_set_error (error, PR_ERROR, PR_ERROR_DATA,
-                   "the semantic ids are those of %" G_GINT64_FORMAT " items, the data set has %" G_GINT64_FORMAT
-                   ": both must come from the same data stage",
-                   job->sids->n_items, pr_dataset_n_items (job->dataset));
-      return FALSE;
-    }
-  job->prompter = pr_prompter_new (protocol, pr_lm_tokenizer (job->lm), job->sids, job->dataset, error);
+  if (!pr_sids_check_items (job->inputs.sids, pr_dataset_n_items (job->inputs.dataset), error))
+    return FALSE;
+  job->prompter =
+      pr_prompter_new (protocol, pr_lm_tokenizer (job->inputs.lm), job->inputs.sids, job->inputs.dataset, error);
   return job->prompter != NULL;
 }
 
-/* The first users of a permutation who have a target with a category: without one nothing is relevant. */
+/* Users who have a target with a category: without one nothing is relevant. */
 static gboolean
-draw_users (Job *job, guint64 seed, GError **error)
+draw_users (Job *job, GError **error)
 {
-  gint64 n_users = pr_dataset_n_users (job->dataset);
-  g_autofree guint32 *order = pr_rng_permutation (pr_rng_new (seed, "probe-attention:users"), 0, (guint32)n_users);
+  const PrDataset *dataset = job->inputs.dataset;
+  g_autoptr (GArray) users = pr_dataset_draw_users (dataset, job->split, G_MAXINT32, "probe-attention:users");
 
-  job->drawn = g_new (gint32, n_users + 1);
-  for (gint64 i = 0; i < n_users && (gint64)job->n_drawn < job->params->users; i++)
+  job->drawn = g_new (gint32, users->len + 1);
+  for (guint i = 0; i < users->len && (gint64)job->n_drawn < job->params->users; i++)
     {
-      gint32 target = pr_dataset_target (job->dataset, order[i], job->split);
+      gint32 user = g_array_index (users, gint32, i), target = pr_dataset_target (dataset, user, job->split);
 
-      if (target < 0)
-        continue;
-      if (keys_category (job->dataset, target) == NULL)
+      if (pr_item_leaf_category (pr_dataset_item (dataset, target))[0] == '\0')
         job->n_without_category++;
       else
-        job->drawn[job->n_drawn++] = (gint32)order[i];
+        job->drawn[job->n_drawn++] = user;
     }
   if (job->n_drawn > 0)
     return TRUE;
   g_set_error (error, PR_ERROR, PR_ERROR_MANIFEST,
                "no user of data set %s has a target in split %s whose item has a category, so that nothing can be "
                "relevant to it; choose another data set",
-               pr_dataset_name (job->dataset), split_names[job->params->split]);
+               pr_dataset_name (dataset), pr_target_split_names[job->params->split]);
   return FALSE;
 }
 
 static void
 job_init (Job *job)
 {
-  const PrLmConfig *config = pr_lm_config (job->lm);
-  gint64 pauses = pr_lm_protocol (job->lm)->pauses, n_users = pr_dataset_n_users (job->dataset);
+  const PrLmConfig *config = pr_lm_config (job->inputs.lm);
+  gint64 pauses = pr_lm_protocol (job->inputs.lm)->pauses, n_users = pr_dataset_n_users (job->inputs.dataset);
   gint32 zero = 0;
 
-  job->source = (KeysSource){ job->prompter, job->sids, job->dataset };
-  job->split = splits[job->params->split];
+  job->source = (KeysSource){ job->prompter, job->inputs.sids, job->inputs.dataset };
+  job->split = pr_target_split (job->params->split);
   job->keys = g_array_new (FALSE, FALSE, sizeof (Key));
   job->offsets = g_array_new (FALSE, FALSE, sizeof (gint32));
   job->queries = g_array_new (FALSE, FALSE, sizeof (gint32));
   g_array_append_val (job->offsets, zero);
-  sums_init (&job->sums, config->layers, config->heads, (Queries){ pauses, pauses + job->sids->levels });
+  sums_init (&job->sums, config->layers, config->heads, (Queries){ pauses, pauses + job->inputs.sids->levels });
   for (int v = 0; v < USER_N; v++)
     {
       job->first[v] = g_new (float, n_users + 1);
@@ -191,9 +172,7 @@ job_init (Job *job)
 static void
 job_clear (Job *job)
 {
-  pr_lm_free (job->lm);
-  pr_dataset_free (job->dataset);
-  pr_sids_free (job->sids);
+  pr_rec_inputs_clear (&job->inputs);
   pr_prompter_free (job->prompter);
   g_free (job->drawn);
   sums_clear (&job->sums);
@@ -211,7 +190,7 @@ job_clear (Job *job)
 static gboolean
 ask (Job *job, gint32 user, GError **error)
 {
-  const PrLmConfig *config = pr_lm_config (job->lm);
+  const PrLmConfig *config = pr_lm_config (job->inputs.lm);
   gint32 start = g_array_index (job->offsets, gint32, job->offsets->len - 1), end;
   double n;
 
@@ -223,7 +202,7 @@ ask (Job *job, gint32 user, GError **error)
           error, PR_ERROR, PR_ERROR_DATA,
           "user %s: the prompt and the target's codes have %d tokens, the model takes %d; shorten the template "
           "or `history`",
-          pr_dataset_user_id (job->dataset, user), end - start, config->max_positions);
+          pr_dataset_user_id (job->inputs.dataset, user), end - start, config->max_positions);
       return FALSE;
     }
   for (gint32 row = end - (gint32)job->sums.queries.n; row < end; row++)
@@ -314,7 +293,7 @@ look (Job *job, PrRun *run, gsize first, GError **error)
   const gint32 *offsets = (const gint32 *)(gconstpointer)job->offsets->data,
                *queries = (const gint32 *)(gconstpointer)job->queries->data;
   gsize n = job->offsets->len - 1, n_queries = (gsize)job->sums.queries.n;
-  gsize size = pr_lm_attention_size (job->lm, offsets, n, queries, job->queries->len);
+  gsize size = pr_lm_attention_size (job->inputs.lm, offsets, n, queries, job->queries->len);
   g_autofree float *attention = g_try_new (float, size);
   g_autofree gint32 *tokens = g_new (gint32, job->keys->len + 1), *positions = g_new (gint32, n_queries);
   const float *next = attention, *here;
@@ -327,7 +306,7 @@ look (Job *job, PrRun *run, gsize first, GError **error)
     }
   for (guint i = 0; i < job->keys->len; i++)
     tokens[i] = g_array_index (job->keys, Key, i).token;
-  if (!pr_lm_attention (job->lm, tokens, offsets, n, queries, job->queries->len, attention, NULL, error))
+  if (!pr_lm_attention (job->inputs.lm, tokens, offsets, n, queries, job->queries->len, attention, NULL, error))
     return FALSE;
   for (gsize i = 0; i < n; i++)
     {
@@ -376,7 +355,7 @@ look_at_all (Job *job, PrRun *run, GError **error)
 static void
 report_users (Job *job, PrRun *run)
 {
-  gsize n = (gsize)pr_dataset_n_users (job->dataset);
+  gsize n = (gsize)pr_dataset_n_users (job->inputs.dataset);
   g_autofree float *difference = g_new (float, n + 1);
 
   for (int v = 0; v < USER_N; v++)
@@ -415,7 +394,7 @@ attention_run (const void *params_, PrRun *run, GError **error)
   if (ok)
     {
       job_init (&job);
-      ok = draw_users (&job, pr_run_seed (run), error) && look_at_all (&job, run, error);
+      ok = draw_users (&job, error) && look_at_all (&job, run, error);
     }
   if (ok)
     {

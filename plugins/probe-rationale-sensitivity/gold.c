@@ -63,10 +63,10 @@ probe_find_gold (Probe *probe, GError **error)
     g_set_error (error, PR_ERROR, PR_ERROR_DATA,
                  "%u of the %u asked users have no rationale of their %s target, the first of them user '%s'; connect "
                  "rationales made with targets = %s by a teacher that has one for everybody",
-                 missing, probe->users->len, ask_split_names[probe->params->split], pr_dataset_user_id (dataset, first),
-                 ask_split_names[probe->params->split]);
+                 missing, probe->users->len, pr_target_split_names[probe->params->split],
+                 pr_dataset_user_id (dataset, first), pr_target_split_names[probe->params->split]);
   else
     g_set_error (error, PR_ERROR, PR_ERROR_DATA, "no user of the data set has a %s target: nobody can be asked",
-                 ask_split_names[probe->params->split]);
+                 pr_target_split_names[probe->params->split]);
   return FALSE;
 }

@@ -6,14 +6,6 @@
 #include <math.h>
 #include <string.h>
 
-const char *const ask_split_names[] = { "valid", "test", NULL };
-
-PrSplit
-ask_split (const AskParams *params)
-{
-  return params->split == 0 ? PR_SPLIT_VALID : PR_SPLIT_TEST;
-}
-
 gboolean
 ask_check (const AskParams *p, GError **error)
 {
@@ -37,7 +29,7 @@ ask_plan (const AskParams *p, PrPlan *plan, gint64 n_thoughts, GError **error)
   PrLmConfig config;
 
   if (!pr_plan_require_sids (plan, "lm", error) || !pr_plan_require_thinking (plan, "lm", PR_THINKING_COT, error)
-      || !pr_plan_require_rationales (plan, "rationales", ask_split (p), error))
+      || !pr_plan_require_rationales (plan, "rationales", pr_target_split (p->split), error))
     return FALSE;
   if (!pr_plan_input_lm (plan, "lm", &config, NULL))
     return TRUE;
@@ -53,18 +45,6 @@ ask_plan (const AskParams *p, PrPlan *plan, gint64 n_thoughts, GError **error)
                                    * pr_lm_config_token_flops (&config, PROMPT_GUESS));
     }
   return TRUE;
-}
-
-static gboolean
-check_sizes (const Probe *probe, GError **error)
-{
-  if (probe->inputs.sids->n_items == pr_dataset_n_items (probe->inputs.dataset))
-    return TRUE;
-  g_set_error (error, PR_ERROR, PR_ERROR_DATA,
-               "there are semantic ids for %" G_GINT64_FORMAT " items, but the data set has %" G_GINT64_FORMAT
-               ": both must come from the same data stage",
-               probe->inputs.sids->n_items, pr_dataset_n_items (probe->inputs.dataset));
-  return FALSE;
 }
 
 /* plan() knows the mode where the model's stage promised it; an imported model says it here. */
@@ -87,10 +67,10 @@ probe_load (Probe *probe, const AskParams *params, PrRun *run, GError **error)
 
   probe->params = params;
   probe->run = run;
-  probe->split = ask_split (params);
+  probe->split = pr_target_split (params->split);
   if (!pr_rec_inputs_load (run, &probe->inputs, error)
       || (protocol = pr_lm_require_protocol (probe->inputs.lm, error)) == NULL || !check_mode (protocol, error)
-      || !check_sizes (probe, error))
+      || !pr_sids_check_items (probe->inputs.sids, pr_dataset_n_items (probe->inputs.dataset), error))
     return FALSE;
   probe->rationales = pr_rationales_load (pr_run_input_dir (run, "rationales"), probe->inputs.dataset, error);
   if (probe->rationales == NULL || !probe_find_gold (probe, error))

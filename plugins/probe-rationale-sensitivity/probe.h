@@ -12,11 +12,11 @@ typedef struct
   int normalise;
   int64_t thought_tokens, users_at_once;
 } AskParams;
-extern const char *const ask_split_names[];
+extern const char *const pr_target_split_names[];
 
 /* Rows for a stage's table: TYPE has a member `AskParams ask`. */
 #define ASK_PARAMS(type)                                                                                               \
-  PR_PARAM_CHOICE_AT (type, "split", ask.split, ask_split_names, 1,                                                    \
+  PR_PARAM_CHOICE_AT (type, "split", ask.split, pr_target_split_names, 1,                                              \
                       "Whose targets: `test`, since a probe reports and chooses nothing, or `valid`."),                \
       PR_PARAM_INT_AT (type, "users", ask.users, 1, G_MAXINT32, 1000,                                                  \
                        "Users asked, drawn: the same in every arm and seed, fewer where the data set has fewer."),     \
@@ -57,7 +57,6 @@ typedef struct
   gint64 n_cut, n_foreign; /* texts that were cut at thought_tokens, or before a SID or a tag */
 } Probe;
 
-PrSplit ask_split (const AskParams *params);
 gboolean ask_check (const AskParams *params, GError **error); /* for validate() */
 /* plan() of both: what the model must be, memory, and the work of N_THOUGHTS a user. */
 gboolean ask_plan (const AskParams *params, PrPlan *plan, gint64 n_thoughts, GError **error);

@@ -19,11 +19,8 @@ typedef struct
   PrThinkParams think;
 } Params;
 
-static const char *const split_names[] = { "valid", "test", NULL };
-static const PrSplit splits[] = { PR_SPLIT_VALID, PR_SPLIT_TEST };
-
 static const PrParamSpec params[] = {
-  PR_PARAM_CHOICE (Params, split, split_names, 1,
+  PR_PARAM_CHOICE (Params, split, pr_target_split_names, 1,
                    "Whose target is predicted: `valid` to choose settings, `test` to report."),
   PR_PARAM_INT (Params, beams, 1, 4096, 20, "Beams kept at every level (LC-Rec: 20)."),
   PR_PARAM_INT (Params, top_k, 1, 4096, 10, "Items listed for a user (the paper reports Hit and NDCG at 5 and 10)."),
@@ -44,9 +41,7 @@ static const PrParamSpec params[] = {
 typedef struct
 {
   const Params *params;
-  PrLm *lm;
-  PrDataset *dataset;
-  PrSids *sids;
+  PrRecInputs inputs;
   PrPrompter *prompter;
   PrTrie *trie;
   PrRanking *ranking;
@@ -131,17 +126,9 @@ load_inputs (Job *job, PrRun *run, GError **error)
 {
   const PrProtocol *protocol;
 
-  job->lm = pr_lm_load (pr_run_input_dir (run, "lm"), error);
-  if (job->lm == NULL)
+  if (!pr_rec_inputs_load (run, &job->inputs, error))
     return FALSE;
-  job->dataset = pr_dataset_load (pr_run_input_dir (run, "dataset"), error);
-  if (job->dataset == NULL)
-    return FALSE;
-  job->sids = pr_sids_load (pr_run_input_dir (run, "sids"), error);
-  if (job->sids == NULL)
-    return FALSE;
-
-  protocol = pr_lm_protocol (job->lm);
+  protocol = pr_lm_protocol (job->inputs.lm);
   if (protocol == NULL)
     {
       g_set_error (error, PR_ERROR, PR_ERROR_DATA,
@@ -149,18 +136,13 @@ load_inputs (Job *job, PrRun *run, GError **error)
                    "before this stage");
       return FALSE;
     }
-  if (job->sids->n_items != pr_dataset_n_items (job->dataset))
-    {
-      g_set_error (error, PR_ERROR, PR_ERROR_DATA,
-                   "the semantic ids are those of %" G_GINT64_FORMAT " items, the data set has %" G_GINT64_FORMAT
-                   ": both must come from the same data stage",
-                   job->sids->n_items, pr_dataset_n_items (job->dataset));
-      return FALSE;
-    }
-  job->prompter = pr_prompter_new (protocol, pr_lm_tokenizer (job->lm), job->sids, job->dataset, error);
+  if (!pr_sids_check_items (job->inputs.sids, pr_dataset_n_items (job->inputs.dataset), error))
+    return FALSE;
+  job->prompter =
+      pr_prompter_new (protocol, pr_lm_tokenizer (job->inputs.lm), job->inputs.sids, job->inputs.dataset, error);
   if (job->prompter == NULL)
     return FALSE;
-  job->trie = pr_trie_new (job->sids, job->prompter);
+  job->trie = pr_trie_new (job->inputs.sids, job->prompter);
   return TRUE;
 }
 
@@ -168,8 +150,8 @@ load_inputs (Job *job, PrRun *run, GError **error)
 static gboolean
 ask (Job *job, gint64 user, GError **error)
 {
-  gint64 n, longest = pr_lm_config (job->lm)->max_positions - job->sids->levels + 1;
-  const gint32 *history = pr_dataset_history (job->dataset, user, job->split, &n);
+  gint64 n, longest = pr_lm_config (job->inputs.lm)->max_positions - job->inputs.sids->levels + 1;
+  const gint32 *history = pr_dataset_history (job->inputs.dataset, user, job->split, &n);
   guint before = job->tokens->len;
   gint32 number = (gint32)user, end;
 
@@ -179,7 +161,7 @@ ask (Job *job, gint64 user, GError **error)
       g_set_error (error, PR_ERROR, PR_ERROR_DATA,
                    "user %s: the prompt has %u tokens, the model takes at most %" G_GINT64_FORMAT
                    " before a semantic id; shorten the template or `history`",
-                   pr_dataset_user_id (job->dataset, user), job->tokens->len - before, longest);
+                   pr_dataset_user_id (job->inputs.dataset, user), job->tokens->len - before, longest);
       return FALSE;
     }
   end = (gint32)job->tokens->len;
@@ -193,7 +175,7 @@ static void
 list_items (Job *job, gint64 user, const gint32 *leaves, const float *scores)
 {
   gint64 n = 0;
-  const gint32 *history = pr_dataset_history (job->dataset, user, job->split, &n);
+  const gint32 *history = pr_dataset_history (job->inputs.dataset, user, job->split, &n);
 
   pr_beams_to_ranking (job->trie, leaves, scores, job->params->beams, job->prior, history,
                        job->params->exclude_history ? n : 0, user, job->ranking);
@@ -235,10 +217,11 @@ keep_thoughts (Job *job, const PrTexts *thoughts, GError **error)
   for (gsize i = 0; i < thoughts->n && job->n_answered + i / each < (guint64)job->params->kept_thoughts; i++)
     {
       gint32 from = g_array_index (thoughts->offsets, gint32, i), to = g_array_index (thoughts->offsets, gint32, i + 1);
-      g_autofree char *text = pr_tokenizer_decode (pr_lm_tokenizer (job->lm), tokens + from, (gsize)(to - from), FALSE);
+      g_autofree char *text =
+          pr_tokenizer_decode (pr_lm_tokenizer (job->inputs.lm), tokens + from, (gsize)(to - from), FALSE);
       gint32 user = g_array_index (job->users, gint32, i / each);
       json_t *line =
-          json_pack ("{s:s, s:I, s:s, s:b}", "user", pr_dataset_user_id (job->dataset, user), "thought",
+          json_pack ("{s:s, s:I, s:s, s:b}", "user", pr_dataset_user_id (job->inputs.dataset, user), "thought",
                      (json_int_t)(i % each), "text", text, "closed", g_array_index (thoughts->stopped, guint8, i));
       char *dump = line != NULL ? json_dumps (line, JSON_SORT_KEYS) : NULL;
 
@@ -265,12 +248,12 @@ answer (Job *job, GError **error)
   g_auto (PrTexts) thoughts = { 0 };
 
   pr_texts_init (&thoughts);
-  if (!pr_answer (job->lm, job->prompter, job->trie, &search, &job->params->think, job->seed,
+  if (!pr_answer (job->inputs.lm, job->prompter, job->trie, &search, &job->params->think, job->seed,
                   (const gint32 *)(gpointer)job->tokens->data, (const gint32 *)(gpointer)job->offsets->data,
                   job->users->len, ids, beams, job->leaves, job->scores, &job->stats, &thoughts, error))
     {
-      g_prefix_error (
-          error, "users %s and following: ", pr_dataset_user_id (job->dataset, g_array_index (job->users, gint32, 0)));
+      g_prefix_error (error, "users %s and following: ",
+                      pr_dataset_user_id (job->inputs.dataset, g_array_index (job->users, gint32, 0)));
       return FALSE;
     }
   for (guint i = 0; i < job->users->len; i++)
@@ -294,10 +277,10 @@ job_init (Job *job, gsize batch)
   const Params *p = job->params;
   gint32 zero = 0;
 
-  job->split = splits[p->split];
+  job->split = pr_target_split (p->split);
   job->thoughts = g_string_new (NULL);
-  job->prior = pr_dataset_train_counts (job->dataset);
-  job->ranking = pr_ranking_new (pr_dataset_n_users (job->dataset), p->top_k, job->split);
+  job->prior = pr_dataset_train_counts (job->inputs.dataset);
+  job->ranking = pr_ranking_new (pr_dataset_n_users (job->inputs.dataset), p->top_k, job->split);
   job->tokens = g_array_new (FALSE, FALSE, sizeof (gint32));
   job->offsets = g_array_new (FALSE, FALSE, sizeof (gint32));
   job->users = g_array_new (FALSE, FALSE, sizeof (gint32));
@@ -309,9 +292,7 @@ job_init (Job *job, gsize batch)
 static void
 job_clear (Job *job)
 {
-  pr_lm_free (job->lm);
-  pr_dataset_free (job->dataset);
-  pr_sids_free (job->sids);
+  pr_rec_inputs_clear (&job->inputs);
   pr_prompter_free (job->prompter);
   pr_trie_free (job->trie);
   pr_ranking_free (job->ranking);
@@ -328,13 +309,13 @@ job_clear (Job *job)
 static gboolean
 answer_all (Job *job, PrRun *run, gsize batch, GError **error)
 {
-  gint64 n_users = pr_dataset_n_users (job->dataset);
+  gint64 n_users = pr_dataset_n_users (job->inputs.dataset);
 
   if (job->params->max_users > 0)
     n_users = MIN (n_users, job->params->max_users);
   for (gint64 u = 0; u < n_users; u++)
     {
-      if (pr_dataset_target (job->dataset, u, job->split) >= 0 && !ask (job, u, error))
+      if (pr_dataset_target (job->inputs.dataset, u, job->split) >= 0 && !ask (job, u, error))
         return FALSE;
       if (job->users->len == batch || (u == n_users - 1 && job->users->len > 0))
         {

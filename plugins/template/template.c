@@ -18,16 +18,13 @@ typedef struct
   bool exclude_seen, fill;
 } Params;
 
-static const char *const split_names[] = { "valid", "test", NULL };
-static const PrSplit splits[] = { PR_SPLIT_VALID, PR_SPLIT_TEST };
-
 static const PrParamSpec params[] = {
   PR_PARAM_INT (Params, k, 1, 1000, 20, "Items listed for a user."),
   PR_PARAM_INT (Params, window, 1, 50, 1,
                 "A follower is bought at most so many purchases later (1: Markov chain of FPMC)."),
   PR_PARAM_REAL (Params, decay, 0.0, 1.0, 0.5,
                  "Weight of a purchase one place further away, as a factor (our choice)."),
-  PR_PARAM_CHOICE (Params, split, split_names, 1,
+  PR_PARAM_CHOICE (Params, split, pr_target_split_names, 1,
                    "Whose targets are to be predicted: `valid` to choose settings, `test` to report."),
   PR_PARAM_BOOL (Params, exclude_seen, false, "Leave out what the user has bought before."),
   PR_PARAM_BOOL (Params, fill, true, "Fill lists that are too short with the most popular items."),
@@ -238,7 +235,7 @@ static gboolean
 rank_users (Work *work, PrRun *run, GError **error)
 {
   gint64 n_users = pr_dataset_n_users (work->dataset), n_followers = 0, started = g_get_monotonic_time ();
-  g_autoptr (PrRanking) ranking = pr_ranking_new (n_users, work->params->k, splits[work->params->split]);
+  g_autoptr (PrRanking) ranking = pr_ranking_new (n_users, work->params->k, pr_target_split (work->params->split));
 
   for (gint64 user = 0; user < n_users; user++)
     {

@@ -27,8 +27,6 @@ typedef struct
   bool exclude_history;
 } Params;
 
-static const char *const split_names[] = { "valid", "test", NULL };
-static const PrSplit splits[] = { PR_SPLIT_VALID, PR_SPLIT_TEST };
 static const char *const normalise_names[] = { "trie", "level", NULL };
 
 static const PrParamSpec params[] = {
@@ -53,7 +51,7 @@ static const PrParamSpec params[] = {
                       "What chooses the best weights: mean loss of, or NDCG@10 of a beam search for, the validation"
                       " targets."),
   PR_PARAM_INT_AT (Params, "valid_users", valid.users, 0, G_MAXINT32, 1000, "Users asked at each validation; 0: none."),
-  PR_PARAM_CHOICE (Params, split, split_names, 1,
+  PR_PARAM_CHOICE (Params, split, pr_target_split_names, 1,
                    "Whose target is predicted: `valid` to choose settings, `test` to report."),
   PR_PARAM_INT (Params, beams, 1, 4096, 20,
                 "Beams kept at every level (as `recommend`; GRID keeps as many as it lists)."),
@@ -171,16 +169,8 @@ job_init (Job *job, GError **error)
   if (job->dataset == NULL)
     return FALSE;
   job->sids = pr_sids_load (pr_run_input_dir (job->run, "sids"), error);
-  if (job->sids == NULL)
+  if (job->sids == NULL || !pr_sids_check_items (job->sids, pr_dataset_n_items (job->dataset), error))
     return FALSE;
-  if (job->sids->n_items != pr_dataset_n_items (job->dataset))
-    {
-      g_set_error (error, PR_ERROR, PR_ERROR_DATA,
-                   "the semantic ids are those of %" G_GINT64_FORMAT " items, the data set has %" G_GINT64_FORMAT
-                   ": both must come from the same data stage",
-                   job->sids->n_items, pr_dataset_n_items (job->dataset));
-      return FALSE;
-    }
   shape = shape_of (p, job->sids->levels, job->sids->sizes);
   if (!tiger_examples_init (&job->examples, &shape, &p->examples, job->dataset, job->sids, pr_run_seed (job->run),
                             error))
@@ -207,7 +197,7 @@ users_to_ask (const Job *job)
   GArray *users = g_array_new (FALSE, FALSE, sizeof (gint32));
 
   for (gint32 u = 0; u < pr_dataset_n_users (job->dataset); u++)
-    if (pr_dataset_target (job->dataset, u, splits[job->params->split]) >= 0)
+    if (pr_dataset_target (job->dataset, u, pr_target_split (job->params->split)) >= 0)
       g_array_append_val (users, u);
   return users;
 }
@@ -222,7 +212,7 @@ static PrRanking *
 rank (Job *job, const GArray *users, GError **error)
 {
   const Params *p = job->params;
-  PrSplit split = splits[p->split];
+  PrSplit split = pr_target_split (p->split);
   g_autoptr (PrRanking) ranking = pr_ranking_new (pr_dataset_n_users (job->dataset), p->top_k, split);
   g_autofree float *prior = pr_dataset_train_counts (job->dataset);
   g_autofree gint32 *leaves = g_new (gint32, users->len * (gsize)p->beams);

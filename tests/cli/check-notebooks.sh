@@ -2,7 +2,7 @@
 # The notebooks run from the first cell to the last on the quickstart's experiment, only smaller, and say what the program
 # says. Results with nothing to show are in check-report.sh.
 . "$(dirname "$0")/lib.sh"
-notebooks=$PR_SOURCE_DIR/analysis
+. "$(dirname "$0")/notebooks.sh"
 
 # Committed clean: no output, no count, nothing of the machine.
 python3 - "$notebooks"/*.ipynb <<'PYTHON' || fail "a notebook is not committed clean"
@@ -15,11 +15,7 @@ for path in sys.argv[1:]:
     assert notebook["metadata"] == {"kernelspec": kernel, "language_info": {"name": "python"}}, path
 PYTHON
 
-test -x /usr/bin/jupyter-nbconvert && /usr/bin/python3 -c 'import h5py, pandas, matplotlib, ipykernel' 2> /dev/null || {
-  test $failures -eq 0 || finish
-  echo "no jupyter-nbconvert with h5py, pandas, matplotlib and ipykernel: apt-get install jupyter-nbconvert python3-ipykernel python3-h5py python3-pandas python3-matplotlib"
-  exit 77
-}
+need_notebooks
 
 { cat "$PR_SOURCE_DIR/experiments/quickstart/quickstart.manifest"
   cat <<'END'
@@ -40,38 +36,22 @@ expect 0 "$program" run "$tmp/small.manifest" --quiet --store "$tmp/store" --out
 expect 0 "$program" compare "$tmp/results" --format csv
 mv "$tmp/out" "$tmp/compare.csv"
 
-execute () {
-  env -u MPLBACKEND PAUSEREC_RESULTS="$tmp/results/results.h5" PYTHONPATH="$notebooks" PYTHONDONTWRITEBYTECODE=1 HOME="$tmp" \
-    PATH=/usr/bin:/bin jupyter-nbconvert --to notebook --execute --output-dir "$tmp/executed" "$1" > "$1.log" 2>&1
-}
 for notebook in "$notebooks"/*.ipynb; do
-  cp "$notebook" "$tmp/"
-  execute "$tmp/${notebook##*/}" &
+  execute "$(basename "$notebook" .ipynb)" "$tmp/results/results.h5" &
   test "$(jobs -rp | wc -l)" -lt 2 || wait -n
 done
 wait
-for notebook in "$tmp"/*.ipynb; do
-  test -s "$tmp/executed/${notebook##*/}" || { fail "${notebook##*/} failed:"; cat "$notebook.log"; }
+for notebook in "$notebooks"/*.ipynb; do
+  test -s "$tmp/executed/${notebook##*/}" || fail "${notebook##*/} failed"
 done
 test $failures -eq 0 || finish
 
-/usr/bin/python3 - "$tmp/executed" "$tmp/compare.csv" <<'PYTHON' || fail "the notebooks show something else than they should"
-import csv, html, json, re, sys
+judge "$tmp/executed" "$tmp/compare.csv" <<'PYTHON' || fail "the notebooks show something else than they should"
+import csv, sys
+import shown
 
 def outputs(name):
-    notebook = json.load(open(f"{sys.argv[1]}/{name}.ipynb"))
-    found = [output for cell in notebook["cells"] for output in cell.get("outputs", [])]
-    bad = [output for output in found if output.get("name") == "stderr" or output["output_type"] == "error"]
-    assert not bad, (name, bad)
-    text = "".join("".join(output["text"]) for output in found if "text" in output)
-    data = [output["data"] for output in found if "data" in output]
-    tables = ["".join(some["text/html"]) for some in data if "text/html" in some]
-    return text, [rows(table) for table in tables], sum("image/png" in some for some in data)
-
-def rows(table):
-    lines = re.findall(r"<tr[^>]*>(.*?)</tr>", table, re.S)
-    cells = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", line, re.S) for line in lines]
-    return [[re.sub(r"(?<=\d),(?=\d{3})", "", html.unescape(cell)) for cell in line] for line in cells]
+    return shown.outputs(f"{sys.argv[1]}/{name}.ipynb")
 
 with open(sys.argv[2], newline="") as file:
     said = {(row["metric"], row["arm"]): row for row in csv.DictReader(file)}

@@ -2,6 +2,7 @@
 # The tables of the paper: every manifest of experiments/paper is sound, all of them run on a tiny world, and the claims are
 # asked of what comes out.
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/notebooks.sh"
 paper=$PR_SOURCE_DIR/experiments/paper
 
 # Data sets from files need some.
@@ -65,19 +66,15 @@ test -x /usr/bin/jupyter-nbconvert && /usr/bin/python3 -c 'import matplotlib, ip
   echo "SKIP: no jupyter-nbconvert with matplotlib and ipykernel for the notebook"
   finish
 }
-cp "$PR_SOURCE_DIR/analysis/paper-claims.ipynb" "$tmp"
-env -u MPLBACKEND PAUSEREC_RESULTS="$tmp/out-main/results.h5" PYTHONPATH="$PR_SOURCE_DIR/analysis" PYTHONDONTWRITEBYTECODE=1 HOME="$tmp" \
-  PATH=/usr/bin:/bin jupyter-nbconvert --to notebook --execute --output "$tmp/executed.ipynb" "$tmp/paper-claims.ipynb" > "$tmp/log" 2>&1 \
-  || { fail "paper-claims.ipynb failed:"; cat "$tmp/log"; }
-/usr/bin/python3 - "$tmp/executed.ipynb" <<'PYTHON' || fail "paper-claims.ipynb shows something else than it should"
-import json, sys
+execute paper-claims "$tmp/out-main/results.h5" || { fail "the notebook failed"; finish; }
+judge "$tmp/executed/paper-claims.ipynb" <<'PYTHON' || fail "paper-claims.ipynb shows something else than it should"
+import sys
+import shown
 
-found = [output for cell in json.load(open(sys.argv[1]))["cells"] for output in cell.get("outputs", [])]
-assert not [output for output in found if output.get("name") == "stderr" or output["output_type"] == "error"], found
-text = "".join("".join(output["text"]) for output in found if "text" in output)
+text, tables, images = shown.outputs(sys.argv[1])
 assert "world main: 20 runs, 10 arms, 2 seeds" in text and "world attention: 6 runs" in text, text
-shown = "".join("".join(output["data"].get("text/html", "")) for output in found if "data" in output)
-assert "Every CoT-SFT variant is worse" in shown and "undecided at this scale" in shown
-assert sum("image/png" in output.get("data", {}) for output in found) == 1
+said = "".join(cell for table in tables for row in table for cell in row)
+assert "Every CoT-SFT variant is worse" in said and "undecided at this scale" in said
+assert images == 1
 PYTHON
 finish

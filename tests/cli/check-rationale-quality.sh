@@ -1,40 +1,17 @@
 #!/bin/bash
 # Probes of rationales from a manifest to a notebook: what a sweep says of them is what the notebook shows.
 . "$(dirname "$0")/lib.sh"
-notebooks=$PR_SOURCE_DIR/analysis
+. "$(dirname "$0")/notebooks.sh"
 
-cat > "$tmp/quality.manifest" <<'END'
+{ cat <<'END'
 [experiment]
 name = quality
 seeds = 1;2
 metric = ndcg_10
 baseline = clean
-
-[stage world]
-uses = synthetic-world
-n_users = 120
-n_items = 80
-n_categories = 6
-n_brands = 4
-
-[stage embed]
-uses = item-embedder
-dims = 16
-
-[stage sids]
-uses = sid-quantizer
-sizes = 8,8
-collisions = digit
-
-[stage base]
-uses = lm-pretrain
-vocab = 400
-layers = 1
-hidden = 32
-heads = 1
-kv_heads = 1
-ffn = 64
-epochs = 1
+END
+small_model 120 80
+cat <<'END'
 
 [stage ground]
 uses = sid-grounding
@@ -79,6 +56,7 @@ pipeline = world; embed; sids; base; ground; sft; rationales; cot; recommend; me
 rationales.corruption = empty
 rationales.share = 0.5; 1
 END
+} > "$tmp/quality.manifest"
 expect 0 "$program" run "$tmp/quality.manifest" --quiet --store "$tmp/store" --out "$tmp/results"
 expect 0 "$program" export "$tmp/results" --out "$tmp/csv"
 
@@ -87,29 +65,15 @@ sed '/^targets = test$/d; s/^uses = rationale-distillation$/&\ntargets = test/' 
 expect 2 "$program" run "$tmp/leak.manifest" --quiet --store "$tmp/store" --out "$tmp/leak" --only arm=clean
 err_has "stage 'cot': the rationales of stage 'rationales' are those of test targets"
 
-test -x /usr/bin/jupyter-nbconvert && /usr/bin/python3 -c 'import h5py, pandas, matplotlib, ipykernel' 2> /dev/null || {
-  test $failures -eq 0 || finish
-  echo "no jupyter-nbconvert with h5py, pandas, matplotlib and ipykernel: apt-get install jupyter-nbconvert python3-ipykernel python3-h5py python3-pandas python3-matplotlib"
-  exit 77
-}
-cp "$notebooks/rationale-quality.ipynb" "$tmp/"
-env -u MPLBACKEND PAUSEREC_RESULTS="$tmp/results/results.h5" PYTHONPATH="$notebooks" PYTHONDONTWRITEBYTECODE=1 HOME="$tmp" \
-  PATH=/usr/bin:/bin jupyter-nbconvert --to notebook --execute --output-dir "$tmp/executed" "$tmp/rationale-quality.ipynb" > "$tmp/log" 2>&1 \
-  || { fail "the notebook failed:"; cat "$tmp/log"; finish; }
+need_notebooks
+execute rationale-quality "$tmp/results/results.h5" || { fail "the notebook failed"; finish; }
 
-/usr/bin/python3 - "$tmp/executed/rationale-quality.ipynb" "$tmp/csv/metrics.csv" <<'PYTHON' || fail "the notebook shows something else than it should"
-import csv, html, json, re, sys
-cells = json.load(open(sys.argv[1]))["cells"]
-found = [output for cell in cells for output in cell.get("outputs", [])]
-bad = [output for output in found if output.get("name") == "stderr" or output["output_type"] == "error"]
-assert not bad, bad
-text = "".join("".join(output["text"]) for output in found if "text" in output)
+judge "$tmp/executed/rationale-quality.ipynb" "$tmp/csv/metrics.csv" <<'PYTHON' || fail "the notebook shows something else than it should"
+import csv, re, sys
+import shown
+text, tables, images = shown.outputs(sys.argv[1])
 assert text == "the effect of rationales: clean, 50 users\nperturbed gold rationales: clean, 50 users\n", text
-assert sum("image/png" in output.get("data", {}) for output in found) == 4
-def rows(table):
-    lines = re.findall(r"<tr[^>]*>(.*?)</tr>", table, re.S)
-    return [[html.unescape(cell) for cell in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", line, re.S)] for line in lines]
-tables = [rows("".join(output["data"]["text/html"])) for output in found if "text/html" in output.get("data", {})]
+assert images == 4
 with open(sys.argv[2], newline="") as file:
     said = {}
     for row in csv.DictReader(file):
@@ -124,7 +88,7 @@ def cell(table, wanted, place):
     for row in table:
         group = next((c for c in row if re.fullmatch(r"log_p|hit_10|ndcg_10", c)), group)
         if group == wanted[0] and wanted[1] in row:
-            return float(row[place].replace(",", ""))
+            return float(row[place])
     raise AssertionError((wanted, table))
 # Levels, differences of the effect, lists, differences of perturbed ones.
 assert len(tables) == 4, [table[0] for table in tables]

@@ -1,39 +1,16 @@
 #!/bin/bash
 # The probe of verbalization from a manifest to a notebook: what the stage says of each checkpoint is what the notebook shows.
 . "$(dirname "$0")/lib.sh"
-notebooks=$PR_SOURCE_DIR/analysis
+. "$(dirname "$0")/notebooks.sh"
 
-cat > "$tmp/ask.manifest" <<'END'
+{ cat <<'END'
 [experiment]
 name = ask
 seeds = 1;2
 baseline = next-item
-
-[stage world]
-uses = synthetic-world
-n_users = 100
-n_items = 60
-n_categories = 6
-n_brands = 4
-
-[stage embed]
-uses = item-embedder
-dims = 16
-
-[stage sids]
-uses = sid-quantizer
-sizes = 8,8
-collisions = digit
-
-[stage base]
-uses = lm-pretrain
-vocab = 400
-layers = 1
-hidden = 32
-heads = 1
-kv_heads = 1
-ffn = 64
-epochs = 1
+END
+small_model 100 60
+cat <<'END'
 
 [stage ground]
 uses = sid-grounding
@@ -62,6 +39,7 @@ pipeline = world; embed; sids; base; ground; ask
 [arm next-item]
 pipeline = world; embed; sids; base; ground; sft; ask
 END
+} > "$tmp/ask.manifest"
 
 # A model without SIDs is not asked about them: nothing runs.
 sed 's/^pipeline = world; base; ask-titles$/pipeline = world; base; ask/' "$tmp/ask.manifest" > "$tmp/early.manifest"
@@ -73,29 +51,15 @@ expect 0 "$program" run "$tmp/ask.manifest" --quiet --store "$tmp/store" --out "
 expect 0 "$program" verify "$tmp/results"
 expect 0 "$program" export "$tmp/results" --out "$tmp/csv"
 
-test -x /usr/bin/jupyter-nbconvert && /usr/bin/python3 -c 'import h5py, pandas, matplotlib, ipykernel' 2> /dev/null || {
-  test $failures -eq 0 || finish
-  echo "no jupyter-nbconvert with h5py, pandas, matplotlib and ipykernel: apt-get install jupyter-nbconvert python3-ipykernel python3-h5py python3-pandas python3-matplotlib"
-  exit 77
-}
-cp "$notebooks/verbalization.ipynb" "$tmp/"
-env -u MPLBACKEND PAUSEREC_RESULTS="$tmp/results/results.h5" PYTHONPATH="$notebooks" PYTHONDONTWRITEBYTECODE=1 HOME="$tmp" \
-  PATH=/usr/bin:/bin jupyter-nbconvert --to notebook --execute --output-dir "$tmp/executed" "$tmp/verbalization.ipynb" > "$tmp/log" 2>&1 \
-  || { fail "the notebook failed:"; cat "$tmp/log"; finish; }
+need_notebooks
+execute verbalization "$tmp/results/results.h5" || { fail "the notebook failed"; finish; }
 
-/usr/bin/python3 - "$tmp/executed/verbalization.ipynb" "$tmp/csv/metrics.csv" <<'PYTHON' || fail "the notebook shows something else than it should"
-import csv, html, json, re, sys
-cells = json.load(open(sys.argv[1]))["cells"]
-found = [output for cell in cells for output in cell.get("outputs", [])]
-bad = [output for output in found if output.get("name") == "stderr" or output["output_type"] == "error"]
-assert not bad, bad
-text = "".join("".join(output["text"]) for output in found if "text" in output)
+judge "$tmp/executed/verbalization.ipynb" "$tmp/csv/metrics.csv" <<'PYTHON' || fail "the notebook shows something else than it should"
+import csv, sys
+import shown
+text, (changes, table), images = shown.outputs(sys.argv[1])
 assert text == "ask: 3 checkpoints asked: base; cpt; next-item\n2 seeds, 60 items\ngap against next-item\n", text
-assert sum("image/png" in output.get("data", {}) for output in found) == 2
-def rows(table):
-    lines = re.findall(r"<tr[^>]*>(.*?)</tr>", table, re.S)
-    return [[html.unescape(cell) for cell in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", line, re.S)] for line in lines]
-changes, table = [rows("".join(output["data"]["text/html"])) for output in found if "text/html" in output.get("data", {})]
+assert images == 2
 said = {}
 with open(sys.argv[2], newline="") as file:
     for row in csv.DictReader(file):
@@ -114,7 +78,7 @@ def by_row(table, n):
         if len(row) == n + 2 and row[1] in KINDS:
             checkpoint = row[0]
         if len(row) >= n + 1 and row[-n - 1] in KINDS:
-            rows[checkpoint, row[-n - 1]] = [float(cell.replace(",", "")) for cell in row[-n:]]
+            rows[checkpoint, row[-n - 1]] = [float(cell) for cell in row[-n:]]
     return rows
 shown = by_row(table, len(COLUMNS))
 assert set(shown) == {("base", "title_category")} | {(arm, kind) for arm in ["cpt", "next-item"] for kind in KINDS}, set(shown)

@@ -1,39 +1,31 @@
 /* GRU4Rec: what it must be able to learn, what it cannot, and the same bytes whatever happens. */
-#include "item-world.h"
+#include "seq-world.h"
 
 #include "plugins/gru4rec/bpr-max.h"
 
 #include <math.h>
-#include <pauserec/threads.h>
-
-static char *dir;
-static PrRegistry *registry;
-
-static void
-setup (void)
-{
-  dir = pr_check_tmpdir ();
-  registry = pr_registry_new ();
-}
-
-static void
-teardown (void)
-{
-  pr_check_rmdir (dir);
-  g_free (dir);
-  pr_registry_free (registry);
-}
 
 static StageResult
 run (const char *settings, guint64 seed)
 {
-  const char *inputs[] = { "dataset", dir, NULL };
+  const char *inputs[] = { "dataset", seq_dir, NULL };
   StageResult result = { 0 };
   GError *error = NULL;
 
-  harness_run (registry, "gru4rec", settings, inputs, seed, &result, &error);
+  harness_run (seq_registry, "gru4rec", settings, inputs, seed, &result, &error);
   ck_assert_no_error (error);
   return result;
+}
+
+/* Hits among the first TOP of a ranking of N_ITEMS. */
+static double
+hit (const StageResult *result, gint64 n_items, gint64 top)
+{
+  g_autofree char *dir = harness_output (result, "ranking");
+  g_autoptr (PrRanking) ranking = pr_ranking_load (dir, n_items, NULL);
+
+  ck_assert_ptr_nonnull (ranking);
+  return seq_hit (ranking, top);
 }
 
 static double
@@ -51,12 +43,12 @@ START_TEST (deterministic_worlds_are_learned)
 {
   g_auto (StageResult) full = { 0 }, sampled = { 0 };
 
-  world_write (dir, 30, 150, 12, world_steps);
+  seq_write (30, 150, 12, seq_steps);
   full = run (QUICK "epochs=30", 1);
-  ck_assert_double_ge (world_hit (dir, &full, 1), 0.95);
+  ck_assert_double_ge (hit (&full, 30, 1), 0.95);
   ck_assert_double_eq (harness_metric (&full, "train_examples"), 150);
   sampled = run (QUICK "epochs=30 loss=bpr-max negatives=20 bpreg=0.1", 1);
-  ck_assert_double_ge (world_hit (dir, &sampled, 5), 0.95);
+  ck_assert_double_ge (hit (&sampled, 30, 5), 0.95);
 }
 END_TEST
 
@@ -64,7 +56,7 @@ START_TEST (few_users_are_learned_by_heart)
 {
   g_auto (StageResult) result = { 0 };
 
-  world_write (dir, 30, 6, 9, world_chance);
+  seq_write (30, 6, 9, seq_noise);
   result = run (QUICK "epochs=200 keep_best=false", 1);
   ck_assert_double_lt (last_loss (&result), 0.1);
 }
@@ -75,9 +67,9 @@ START_TEST (chance_stays_chance)
 {
   g_auto (StageResult) result = { 0 };
 
-  world_write (dir, 50, 800, 7, world_chance);
+  seq_write (50, 800, 7, seq_noise);
   result = run (QUICK "epochs=5", 1);
-  ck_assert_double_eq_tol (world_hit (dir, &result, 5), 0.1, 0.053);
+  ck_assert_double_eq_tol (hit (&result, 50, 5), 0.1, 0.053);
 }
 END_TEST
 
@@ -86,19 +78,19 @@ START_TEST (an_interrupted_run_gives_the_same_bytes)
 {
   static const char *const settings = "dims=16 hidden=20 layers=2 epochs=4 batch_size=16 loss=bpr-max negatives=5 "
                                       "checkpoint_steps=3 dropout=0.3 chunk_tokens=64";
-  const char *inputs[] = { "dataset", dir, NULL };
+  const char *inputs[] = { "dataset", seq_dir, NULL };
   g_auto (StageResult) whole = { 0 };
 
-  world_write (dir, 20, 60, 8, world_steps);
+  seq_write (20, 60, 8, seq_steps);
   whole = run (settings, 3);
   for (guint stop = 5; stop <= 25; stop += 10)
     {
       g_auto (StageResult) resumed = { 0 };
       GError *error = NULL;
 
-      harness_resume (registry, "gru4rec", settings, inputs, 3, stop, &resumed, &error);
+      harness_resume (seq_registry, "gru4rec", settings, inputs, 3, stop, &resumed, &error);
       ck_assert_no_error (error);
-      world_assert_same (&whole, &resumed);
+      seq_assert_same (&whole, &resumed);
     }
 }
 END_TEST
@@ -108,12 +100,12 @@ START_TEST (threads_do_not_matter_and_seeds_do)
   static const char *const settings = "dims=16 hidden=20 epochs=2 batch_size=32";
   g_auto (StageResult) one = { 0 }, four = { 0 }, other = { 0 };
 
-  world_write (dir, 40, 100, 10, world_steps);
+  seq_write (40, 100, 10, seq_steps);
   one = run (settings, 3);
   pr_threads_set (4);
   four = run (settings, 3);
   pr_threads_set (1);
-  world_assert_same (&one, &four);
+  seq_assert_same (&one, &four);
   other = run (settings, 4);
   ck_assert_double_ne (last_loss (&one), last_loss (&other));
 }
@@ -128,7 +120,7 @@ START_TEST (chunks_do_not_matter_to_the_loss)
   };
   g_auto (StageResult) small = { 0 }, large = { 0 };
 
-  world_write (dir, 40, 100, 10, world_steps);
+  seq_write (40, 100, 10, seq_steps);
   small = run (settings[0], 3);
   large = run (settings[1], 3);
   ck_assert_double_eq_tol (last_loss (&small), last_loss (&large), 1e-6);
@@ -137,12 +129,12 @@ END_TEST
 
 START_TEST (nobody_to_learn_from_is_an_error)
 {
-  const char *inputs[] = { "dataset", dir, NULL };
+  const char *inputs[] = { "dataset", seq_dir, NULL };
   g_auto (StageResult) result = { 0 };
   GError *error = NULL;
 
-  world_write (dir, 5, 10, 3, world_chance);
-  ck_assert (!harness_run (registry, "gru4rec", QUICK, inputs, 1, &result, &error));
+  seq_write (5, 10, 3, seq_noise);
+  ck_assert (!harness_run (seq_registry, "gru4rec", QUICK, inputs, 1, &result, &error));
   ck_assert_pr_error (error, PR_ERROR_DATA, "two purchases to train on");
   g_error_free (error);
 }
@@ -187,7 +179,7 @@ suite (void)
   TCase *tc = tcase_create ("gru4rec");
 
   tcase_set_timeout (tc, 60);
-  tcase_add_checked_fixture (tc, setup, teardown);
+  tcase_add_checked_fixture (tc, seq_setup, seq_teardown);
   tcase_add_test (tc, deterministic_worlds_are_learned);
   tcase_add_test (tc, few_users_are_learned_by_heart);
   tcase_add_test (tc, chance_stays_chance);

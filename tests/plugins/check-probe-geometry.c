@@ -28,19 +28,6 @@ metric (const StageResult *result, const char *group, const char *measure)
   return harness_metric (result, name);
 }
 
-static const GArray *
-column (const StageResult *result, const char *table, const char *name)
-{
-  for (guint i = 0; i < result->record->columns->len; i++)
-    {
-      const PrRecordColumn *column = result->record->columns->pdata[i];
-
-      if (strcmp (column->table, table) == 0 && strcmp (column->column, name) == 0)
-        return column->values;
-    }
-  ck_abort_msg ("no column '%s' in table '%s'", name, table);
-}
-
 /* Layers that add nothing: the last hidden state is the row of the token, at length sqrt (WIDTH). */
 static void
 silence_layers (PrLm *lm)
@@ -214,8 +201,9 @@ START_TEST (the_projection_shows_what_was_made)
   for (int i = 0; i < 2; i++)
     {
       const char *table = i == 0 ? "embedding_projection" : "hidden_projection";
-      const GArray *x = column (&result, table, "x"), *y = column (&result, table, "y"),
-                   *kinds = column (&result, table, "kind"), *tokens = column (&result, table, "token");
+      const GArray *x = record_column (result.record, table, "x"), *y = record_column (result.record, table, "y"),
+                   *kinds = record_column (result.record, table, "kind"),
+                   *tokens = record_column (result.record, table, "token");
 
       ck_assert_uint_eq (x->len, 6);
       ck_assert_uint_eq (y->len, 6);

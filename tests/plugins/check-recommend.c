@@ -350,7 +350,7 @@ START_TEST (bad_input_is_refused)
   dir = make_world (PR_THINKING_NONE, 64);
   assert_refused (dir, NULL, 1, PR_ERROR_CANCELLED, "");
   pr_sids_free (make_sids (dir, ITEMS - 1));
-  assert_refused (dir, NULL, 0, PR_ERROR_DATA, "11 items");
+  assert_refused (dir, NULL, 0, PR_ERROR_DATA, "11 semantic ids for 12 items");
   drop_world (dir);
   /* "bought: ", " next:" and one item fit into 18 positions, two items do not. */
   dir = make_world (PR_THINKING_NONE, 18);

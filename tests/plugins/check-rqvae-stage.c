@@ -1,8 +1,5 @@
 /* method = rqvae of sid-quantizer as the runtime runs it. */
-#include "config.h"
-
-#include "pr-check.h"
-#include "stage-check.h"
+#include "quantizer-stage.h"
 
 #include "../../plugins/sid-quantizer/kmeans.h"
 #include "../../plugins/sid-quantizer/quantizer.h"
@@ -51,47 +48,7 @@ write_embeddings (const char *dir, double noise)
   ck_assert (pr_embeddings_save (m, folder, &error));
 }
 
-static const char *const embeddings_only[] = { "embeddings", NULL };
-
 #define SMALL "method=rqvae", "rqvae_hidden=32,16", "rqvae_latent=8", "rqvae_batch_size=64"
-
-static void
-run_stage (StageCheck *check, const char *const *set)
-{
-  GError *error = NULL;
-
-  check->stage = pr_plugin.stages[0];
-  check->set = set;
-  check->in = embeddings_only;
-  stage_check_run (check, &error);
-  ck_assert_no_error (error);
-}
-
-static PrSids *
-load_sids (const char *dir)
-{
-  g_autofree char *folder = g_build_filename (dir, "out", "sids", NULL);
-  GError *error = NULL;
-  PrSids *sids = pr_sids_load (folder, &error);
-
-  ck_assert_no_error (error);
-  return sids;
-}
-
-#define VALUE(array, i) g_array_index (array, double, i)
-
-static const GArray *
-column (const StageCheck *check, const char *name)
-{
-  for (guint i = 0; i < check->record->columns->len; i++)
-    {
-      const PrRecordColumn *c = check->record->columns->pdata[i];
-
-      if (strcmp (c->table, "codebook") == 0 && strcmp (c->column, name) == 0)
-        return c->values;
-    }
-  ck_abort_msg ("no column '%s'", name);
-}
 
 static const GArray *
 curve (const StageCheck *check, const char *series)
@@ -126,7 +83,7 @@ START_TEST (planted_hierarchies_are_found)
         ck_assert_int_eq (s[0] == t[0], group_of (i) == group_of (j));
         ck_assert (kind_of (i) == kind_of (j) || s[0] != t[0] || s[1] != t[1]);
       }
-  unexplained = column (&check, "unexplained");
+  unexplained = record_column (check.record, "codebook", "unexplained");
   ck_assert_uint_eq (unexplained->len, 2);
   ck_assert_double_lt (VALUE (unexplained, 1), 0.02);
   ck_assert_double_lt (VALUE (unexplained, 1), VALUE (unexplained, 0));
@@ -161,7 +118,7 @@ START_TEST (the_stage_reports_and_counts)
   ck_assert_double_gt (check.record->costs[PR_COST_FLOPS], flops);
   ck_assert_double_le (check.record->costs[PR_COST_FLOPS],
                        flops + kmeans_flops (N_ITEMS, 8, 16, 6) + kmeans_flops (N_ITEMS, 8, 64, 6));
-  used = column (&check, "used");
+  used = record_column (check.record, "codebook", "used");
   ck_assert_double_le (VALUE (used, 0), 16);
   ck_assert_double_gt (VALUE (used, 1), 16);
   loss = curve (&check, "rqvae_loss");
@@ -186,8 +143,8 @@ START_TEST (the_stage_starts_with_kmeans)
   write_embeddings (dir, 0.3);
   run_stage (&check, (const char *const[]){ SMALL, "sizes=8,8", "collisions=keep", "rqvae_epochs=1", "rqvae_lr=1e-9",
                                             "rqvae_dead_steps=0", NULL });
-  ck_assert_double_eq (VALUE (column (&check, "used"), 0), 8);
-  ck_assert_double_eq (VALUE (column (&check, "used"), 1), 8);
+  ck_assert_double_eq (VALUE (record_column (check.record, "codebook", "used"), 0), 8);
+  ck_assert_double_eq (VALUE (record_column (check.record, "codebook", "used"), 1), 8);
   ck_assert_double_eq (stage_check_metric (&check, "dead_resets"), 0);
   pr_check_rmdir (dir);
 }
@@ -213,7 +170,7 @@ START_TEST (unexplained_is_of_the_embeddings_themselves)
     }
   run_stage (&check, (const char *const[]){ SMALL, "sizes=8,8", "rqvae_epochs=2", "rqvae_lr=1e-9", "rqvae_dead_steps=0",
                                             NULL });
-  unexplained = column (&check, "unexplained");
+  unexplained = record_column (check.record, "codebook", "unexplained");
   rest = curve (&check, "rqvae_reconstruction");
   /* Nothing was learned, so that the last epoch's error, in units of the spread, is that of the final codes. */
   ck_assert_double_eq_tol (VALUE (unexplained, 1), VALUE (rest, 1) * spread / energy, 1e-4);
@@ -269,7 +226,7 @@ START_TEST (degenerate_embeddings_are_harmless)
         sids = load_sids (dir);
         for (gint64 i = 0; i < rows[r]; i++)
           ck_assert_mem_eq (pr_sids_item (sids, i), pr_sids_item (sids, 0), sizeof (gint32) * 2);
-        ck_assert_double_lt (VALUE (column (&check, "unexplained"), 1), 1e-6);
+        ck_assert_double_lt (VALUE (record_column (check.record, "codebook", "unexplained"), 1), 1e-6);
       }
   pr_check_rmdir (dir);
 }

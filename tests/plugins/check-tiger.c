@@ -238,7 +238,7 @@ START_TEST (inputs_that_do_not_fit_are_refused)
   g_autoptr (GError) error = NULL;
 
   ck_assert (!harness_run (registry, "tiger", SMALL "epochs=1", fewer.inputs, 1, &result, &error));
-  ck_assert_pr_error (error, PR_ERROR_DATA, "those of 11 items, the data set has 12");
+  ck_assert_pr_error (error, PR_ERROR_DATA, "11 semantic ids for 12 items");
   g_clear_error (&error);
   ck_assert (!harness_run (registry, "tiger", SMALL "epochs=1", shorter.inputs, 1, &second, &error));
   ck_assert_pr_error (error, PR_ERROR_DATA, "no user of the data set has two training purchases");

@@ -166,23 +166,10 @@ metric (const StageResult *result, const char *what, const char *kind)
   return harness_metric (result, name);
 }
 
-static const GArray *
-column (const StageResult *result, const char *name)
-{
-  for (guint i = 0; i < result->record->columns->len; i++)
-    {
-      const PrRecordColumn *column = result->record->columns->pdata[i];
-
-      if (strcmp (column->table, "questions") == 0 && strcmp (column->column, name) == 0)
-        return column->values;
-    }
-  ck_abort_msg ("no column '%s'", name);
-}
-
 static double
 cell (const StageResult *result, const char *name, guint row)
 {
-  return g_array_index (column (result, name), double, row);
+  return g_array_index (record_column (result->record, "questions", name), double, row);
 }
 
 static const char *const kinds[] = { "sid_category", "sid_brand", "title_category" };
@@ -213,7 +200,7 @@ START_TEST (learnt_by_heart)
     }
   ck_assert_double_eq (metric (&result, "prefix", "sid_category"), 1);
   ck_assert_double_eq (metric (&result, "levels", "title_category"), 1);
-  ck_assert_uint_eq (column (&result, "item")->len, 3 * ITEMS);
+  ck_assert_uint_eq (record_column (result.record, "questions", "item")->len, 3 * ITEMS);
   for (guint row = 0; row < 3 * ITEMS; row++)
     {
       ck_assert_double_eq (cell (&result, "kind", row), row / ITEMS);
@@ -363,7 +350,7 @@ START_TEST (questions_are_drawn)
 
   ck_assert (try (taught_dir, "questions=6", sids_dir, 1, &one, &error));
   ck_assert (try (taught_dir, "questions=6", sids_dir, 2, &other, &error));
-  ck_assert_uint_eq (column (&one, "item")->len, 18);
+  ck_assert_uint_eq (record_column (one.record, "questions", "item")->len, 18);
   for (guint row = 0; row < 18; row++)
     {
       ck_assert_double_eq (cell (&one, "item", row), cell (&one, "item", row % 6));
@@ -382,7 +369,8 @@ START_TEST (same_for_any_thread_count)
   pr_threads_set (3);
   probe (taught_dir, "rows_at_once=20", &three);
   ck_assert_mem_eq (one.record->costs, three.record->costs, sizeof one.record->costs);
-  ck_assert_mem_eq (column (&one, "score")->data, column (&three, "score")->data, 3 * ITEMS * sizeof (double));
+  ck_assert_mem_eq (record_column (one.record, "questions", "score")->data,
+                    record_column (three.record, "questions", "score")->data, 3 * ITEMS * sizeof (double));
   ck_assert_double_gt (one.record->costs[PR_COST_FLOPS], 0);
   ck_assert_double_eq (one.record->costs[PR_COST_INFER_USERS], 0);
 }

@@ -2,7 +2,7 @@
 #ifndef PR_TEST_PIPELINE_H
 #define PR_TEST_PIPELINE_H
 
-#include "pr-check.h"
+#include "record-check.h"
 #include "runtime/experiment.h"
 #include "runtime/plan.h"
 #include "runtime/stage-run.h"
@@ -109,16 +109,7 @@ pipeline_run (Pipeline *p, GError **error)
 static inline double
 pipeline_metric (const Pipeline *p, guint nth, const char *name)
 {
-  const PrRecord *record = p->records->pdata[nth];
-
-  for (guint i = 0; i < record->metrics->len; i++)
-    {
-      const PrRecordMetric *metric = record->metrics->pdata[i];
-
-      if (strcmp (metric->name, name) == 0)
-        return metric->value;
-    }
-  ck_abort_msg ("no metric '%s'", name);
+  return record_metric (p->records->pdata[nth], name);
 }
 
 #endif

@@ -217,16 +217,10 @@ reading_run (Reading *r, const char *stage, const char *settings, guint64 seed, 
 static inline const float *
 reading_users (const StageResult *result, const char *name)
 {
-  for (guint i = 0; i < result->record->users->len; i++)
-    {
-      const PrRecordUsers *users = result->record->users->pdata[i];
+  const GArray *values = record_users (result->record, name);
 
-      if (strcmp (users->name, name) != 0)
-        continue;
-      ck_assert_uint_eq (users->values->len, READING_USERS);
-      return (const float *)(gconstpointer)users->values->data;
-    }
-  ck_abort_msg ("no values of users '%s'", name);
+  ck_assert_uint_eq (values->len, READING_USERS);
+  return (const float *)(gconstpointer)values->data;
 }
 
 static inline guint

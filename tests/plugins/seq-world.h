@@ -47,6 +47,16 @@ seq_two_circles (gint64 user, gint64 at, gint64 n_items)
   return (gint32)((at % 2) * half + (start + at / 2) % half);
 }
 
+/* Round the circle with a step of the user's own from 1 to 5: the last item alone says nothing. */
+static inline gint32
+seq_steps (gint64 user, gint64 at, gint64 n_items)
+{
+  PrRng rng = pr_rng_new (13, "steps");
+  gint64 step = 1 + (gint64)pr_rng_below (rng, 1, (guint64)user, 5);
+
+  return (gint32)(((gint64)pr_rng_below (rng, 0, (guint64)user, (guint64)n_items) + at * step) % n_items);
+}
+
 static inline gint32
 seq_noise (gint64 user, gint64 at, gint64 n_items)
 {
@@ -110,25 +120,11 @@ seq_hit (const PrRanking *ranking, gint64 top)
   return hits / (double)ranking->n_users;
 }
 
+/* The same ranking, curves and costs but for the clock's. */
 static inline void
 seq_assert_same (const StageResult *a, const StageResult *b)
 {
-  g_autofree char *from = g_build_filename (a->dir, "ranking/ranking.safetensors", NULL),
-                  *to = g_build_filename (b->dir, "ranking/ranking.safetensors", NULL), *x = NULL, *y = NULL;
-  gsize n, m;
-
-  ck_assert (g_file_get_contents (from, &x, &n, NULL) && g_file_get_contents (to, &y, &m, NULL));
-  ck_assert_uint_eq (n, m);
-  ck_assert (memcmp (x, y, n) == 0);
-  ck_assert_uint_eq (a->record->curves->len, b->record->curves->len);
-  for (guint i = 0; i < a->record->curves->len; i++)
-    {
-      const PrRecordCurve *c = a->record->curves->pdata[i], *d = b->record->curves->pdata[i];
-
-      ck_assert_str_eq (c->series, d->series);
-      ck_assert_uint_eq (c->values->len, d->values->len);
-      ck_assert_mem_eq (c->values->data, d->values->data, c->values->len * sizeof (double));
-    }
+  harness_assert_same_file (a, b, "ranking", "ranking.safetensors");
   for (int cost = 0; cost < PR_N_COSTS; cost++)
     if (cost != PR_COST_INFER_SECONDS)
       ck_assert_double_eq (a->record->costs[cost], b->record->costs[cost]);

@@ -4,7 +4,7 @@
 #ifndef STAGE_CHECK_H
 #define STAGE_CHECK_H
 
-#include "pr-check.h"
+#include "record-check.h"
 
 #include "runtime/params.h"
 #include "runtime/stage-run.h"
@@ -98,15 +98,7 @@ stage_check_run (StageCheck *check, GError **error)
 static inline double
 stage_check_metric (const StageCheck *check, const char *name)
 {
-  for (guint i = 0; i < check->record->metrics->len; i++)
-    {
-      const PrRecordMetric *metric = g_ptr_array_index (check->record->metrics, i);
-
-      if (strcmp (metric->name, name) == 0)
-        return metric->value;
-    }
-  ck_abort_msg ("no metric '%s'", name);
-  return 0;
+  return record_metric (check->record, name);
 }
 
 #endif

@@ -2,7 +2,7 @@
 #ifndef STAGE_HARNESS_H
 #define STAGE_HARNESS_H
 
-#include "pr-check.h"
+#include "record-check.h"
 
 #include "runtime/loader.h"
 #include "runtime/params.h"
@@ -162,14 +162,7 @@ harness_output (const StageResult *result, const char *slot)
 static inline double
 harness_metric (const StageResult *result, const char *name)
 {
-  for (guint i = 0; i < result->record->metrics->len; i++)
-    {
-      const PrRecordMetric *metric = result->record->metrics->pdata[i];
-
-      if (strcmp (metric->name, name) == 0)
-        return metric->value;
-    }
-  ck_abort_msg ("no metric '%s'", name);
+  return record_metric (result->record, name);
 }
 
 /* Values of a curve, borrowed; NULL if there is none. */
@@ -186,12 +179,13 @@ harness_curve (const StageResult *result, const char *series)
   return NULL;
 }
 
-/* The same models, curves and costs? */
+/* The same FILE of output SLOT, bit by bit, and the same curves. */
 static inline void
-harness_assert_same (const StageResult *a, const StageResult *b, const char *slot)
+harness_assert_same_file (const StageResult *a, const StageResult *b, const char *slot, const char *file)
 {
-  g_autofree char *from = g_build_filename (a->dir, slot, "model.safetensors", NULL),
-                  *to = g_build_filename (b->dir, slot, "model.safetensors", NULL), *x = NULL, *y = NULL;
+  g_autofree char *from = g_build_filename (a->dir, slot, file, NULL),
+                  *to = g_build_filename (b->dir, slot, file, NULL);
+  g_autofree char *x = NULL, *y = NULL;
   gsize n, m;
 
   ck_assert (g_file_get_contents (from, &x, &n, NULL));
@@ -207,6 +201,13 @@ harness_assert_same (const StageResult *a, const StageResult *b, const char *slo
       ck_assert_uint_eq (c->values->len, d->values->len);
       ck_assert_mem_eq (c->values->data, d->values->data, c->values->len * sizeof (double));
     }
+}
+
+/* The same models, curves and costs? */
+static inline void
+harness_assert_same (const StageResult *a, const StageResult *b, const char *slot)
+{
+  harness_assert_same_file (a, b, slot, "model.safetensors");
   ck_assert_mem_eq (a->record->costs, b->record->costs, sizeof a->record->costs);
 }
 
