@@ -41,7 +41,8 @@ static const PrParamSpec params[] = {
   PR_PARAM_INT (Params, hidden, 1, 4096, 64, "Width of item vectors and states (paper: 50; usual: 64)."),
   PR_PARAM_INT (Params, layers, 1, MAX_LAYERS, 2, "Blocks (paper: 2)."),
   PR_PARAM_INT (Params, heads, 1, 64, 2, "Attention heads; a divisor of hidden (paper: 1)."),
-  PR_PARAM_INT (Params, ffn, 1, 65536, 64, "Width of the feed-forward network between its layers (paper: hidden)."),
+  PR_PARAM_INT (Params, ffn, 1, 65536, 256,
+                "Width of the feed-forward network between its layers (RecBole: 256; paper: hidden)."),
   PR_PARAM_BOOL (Params, scale_embeddings, true,
                  "Multiply item vectors by sqrt(hidden) where they are read, as the authors' code does."),
   PR_PARAM_REAL (Params, init_sd, 0, 10, 0.02,
@@ -49,7 +50,7 @@ static const PrParamSpec params[] = {
                  "(Glorot) of linear "
                  "maps training is much slower at first."),
   PR_SEQ_PARAMS (Params),
-  PR_TRAIN_PARAMS_WITH_DROPOUT (Params, 20, 3e-3, 128, 0.0, 0.5),
+  PR_TRAIN_PARAMS_WITH_DROPOUT (Params, 20, 2e-3, 128, 0.0, 0.5),
 };
 
 static const PrSlotSpec slots[] = { PR_SEQ_SLOTS };
