@@ -353,6 +353,31 @@ measure (Score *s)
     job->longest_text = MAX (job->longest_text, job->candidates->offsets[i + 1] - job->candidates->offsets[i]);
 }
 
+static void
+score_init (Score *s, guint n_workers)
+{
+  s->loads = g_array_new (FALSE, FALSE, sizeof (PrScorerLoad));
+  s->tiles = g_array_new (FALSE, FALSE, sizeof (guint));
+  make_loads (s);
+  s->scorers = g_new0 (PrScorer *, n_workers);
+  s->stats = g_new0 (PrScoreStats, s->tiles->len + 1);
+  s->errors = g_new0 (GError *, s->tiles->len + 1);
+}
+
+static void
+score_clear (Score *s, guint n_workers)
+{
+  for (guint i = 0; i < n_workers; i++)
+    pr_scorer_free (s->scorers[i]);
+  for (guint i = 0; i < s->tiles->len; i++)
+    g_clear_error (&s->errors[i]);
+  g_free (s->scorers);
+  g_free (s->stats);
+  g_free (s->errors);
+  g_array_unref (s->loads);
+  g_array_unref (s->tiles);
+}
+
 gboolean
 pr_score_texts (PrLm *lm, gint64 rows_at_once, const gint32 *tokens, const gint32 *offsets, gsize n,
                 const PrCandidates *candidates, const PrChoice *choice, PrTickFunc tick, gpointer tick_ctx,
@@ -381,27 +406,13 @@ pr_score_texts (PrLm *lm, gint64 rows_at_once, const gint32 *tokens, const gint3
   measure (&s);
   s.job.log_probs = log_probs;
   s.job.order = order = sort_texts (&s);
-  s.loads = g_array_new (FALSE, FALSE, sizeof (PrScorerLoad));
-  s.tiles = g_array_new (FALSE, FALSE, sizeof (guint));
-  make_loads (&s);
-  s.scorers = g_new0 (PrScorer *, n_workers);
-  s.stats = g_new0 (PrScoreStats, s.tiles->len + 1);
-  s.errors = g_new0 (GError *, s.tiles->len + 1);
-
+  score_init (&s, n_workers);
   ok = score_all (&s, tick, tick_ctx, error);
   if (ok && n_scores > 0)
     memcpy (ret_log_probs, log_probs, n_scores * sizeof *log_probs);
   if (ok && ret_stats != NULL)
     add_stats (&s, ret_stats);
-  for (guint i = 0; i < n_workers; i++)
-    pr_scorer_free (s.scorers[i]);
-  for (guint i = 0; i < s.tiles->len; i++)
-    g_clear_error (&s.errors[i]);
-  g_free (s.scorers);
-  g_free (s.stats);
-  g_free (s.errors);
-  g_array_unref (s.loads);
-  g_array_unref (s.tiles);
+  score_clear (&s, n_workers);
   return ok;
 }
 

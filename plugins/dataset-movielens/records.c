@@ -124,6 +124,23 @@ closing_quote (Records *records, gsize from, GError **error)
     }
 }
 
+/* Take the quotes off a field that has them, in place. */
+static void
+unquote (char *field)
+{
+  char *to = field;
+
+  if (*field != '"')
+    return;
+  /* All quotes within are double. */
+  for (const char *from = field + 1; *from != '\0' && !(from[0] == '"' && from[1] != '"'); from++)
+    {
+      from += *from == '"';
+      *to++ = *from;
+    }
+  *to = '\0';
+}
+
 /* Cut the record into fields, in place: RFC 4180.  The text may move while it grows, so places come first. */
 static gboolean
 split_csv (Records *records, GError **error)
@@ -158,18 +175,8 @@ split_csv (Records *records, GError **error)
     }
   for (guint i = 0; i < n; i++)
     {
-      char *field = records->text->str + starts[i], *to = field;
-
-      g_ptr_array_add (records->split, field);
-      if (*field != '"')
-        continue;
-      /* All quotes within are double. */
-      for (const char *from = field + 1; *from != '\0' && !(from[0] == '"' && from[1] != '"'); from++)
-        {
-          from += *from == '"';
-          *to++ = *from;
-        }
-      *to = '\0';
+      unquote (records->text->str + starts[i]);
+      g_ptr_array_add (records->split, records->text->str + starts[i]);
     }
   return TRUE;
 }
