@@ -92,7 +92,7 @@ END_TEST
 /* Each case is a statement that spoils one thing, and what the complaint must say. */
 #define CASES(CASE)                                                                                                    \
   CASE (d->plugin.magic++, "not a plugin description")                                                                 \
-  CASE (d->plugin.abi++, "built for plugin ABI 3")                                                                     \
+  CASE (d->plugin.abi++, "built for plugin ABI 4")                                                                     \
   CASE (d->plugin.size++, "description has size")                                                                      \
   CASE (d->plugin.id = NULL, "calls itself '(null)'")                                                                  \
   CASE (d->plugin.id = "thing", "must be the file's base name, 'things'")                                              \

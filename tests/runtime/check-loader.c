@@ -7,7 +7,7 @@ static const struct
   const char *plugin, *part, *remedy;
 } broken[] = {
   { "wrong-magic", "is not a plugin description", "PR_PLUGIN_INIT" },
-  { "wrong-abi", "built for plugin ABI 999, this runtime speaks 2", "rebuild" },
+  { "wrong-abi", "built for plugin ABI 999, this runtime speaks 3", "rebuild" },
   { "wrong-size", "description has size 12", "rebuild" },
   { "wrong-name", "calls itself 'someone-else'", "'wrong-name'" },
   { "no-symbol", "exports no 'pr_plugin'", "define" },
