@@ -187,14 +187,15 @@ def rl_recovers(results):
 
 def weakened_verbalization(results):
     found = []
-    for arm in ["cot", "onerec-think", "pause"]:
+    # The claim is about the first of these; the others stand beside it and are not judged.
+    for arm, base in [("cot", "next-item"), ("onerec-think", "next-item"), ("pause", "next-item"), ("next-item", "cpt"), ("cot", "cpt")]:
         for kind in KINDS:
-            after, before = questions(results, arm, kind, "gap"), questions(results, "next-item", kind, "gap")
+            after, before = questions(results, arm, kind, "gap"), questions(results, base, kind, "gap")
             if after is None or before is None:
                 continue
-            finding = said(f"gap of {kind}: {arm} less next-item", (after - before).dropna(), seeds(results, arm, "next-item"))
-            if finding is not None and arm != "cot":
-                finding.verdict = ""  # beside the claim, which is about CoT SFT
+            finding = said(f"gap of {kind}: {arm} less {base}", (after - before).dropna(), seeds(results, arm, base))
+            if finding is not None and (arm, base) != ("cot", "next-item"):
+                finding.verdict = ""
             found.append(finding)
     return found
 
