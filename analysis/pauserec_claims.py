@@ -88,7 +88,7 @@ def of_users(results, arm, metric, sign=1, above=0.0):
         return None
     values, n_seeds = means
     row = pauserec_statistics.from_zero({metric: sign * values}).iloc[0]
-    name = f"{arm}: {metric}" + (" (negative)" if sign < 0 else "")
+    name = f"{arm}: {'minus ' if sign < 0 else ''}{metric}"
     return Finding(name, row["mean"], row.low, row.high, "", verdict(row.low, row.high, above), n_seeds)
 
 
