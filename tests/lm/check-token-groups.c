@@ -102,11 +102,12 @@ END_TEST
 START_TEST (spare_rows_are_of_no_kind)
 {
   PrLmConfig config = *pr_lm_config (lm);
+  g_autoptr (GPtrArray) nothing = g_ptr_array_new ();
   g_autoptr (PrLm) padded = NULL;
   g_auto (GStrv) names = pr_sids_token_names (sids);
 
   config.vocab = 300;
-  padded = pr_lm_new (&config, pr_tokenizer_train (g_ptr_array_new (), 261, NULL), 1, NULL);
+  padded = pr_lm_new (&config, pr_tokenizer_train (nothing, 261, NULL), 1, NULL);
   ck_assert (pr_lm_add_tokens (padded, (const char *const *)names, PR_ROW_INIT_NORMAL, 1, NULL));
   g_autoptr (PrTokenGroups) groups = pr_token_groups_new (padded, dataset, sids, 0, NULL);
 
