@@ -9,25 +9,7 @@
 #include <math.h>
 #include <string.h>
 
-#define LANES 8
 #define QL_ROUNDS 60 /* 2 or 3 an eigenvalue are usual */
-
-static double
-dot (const double *a, const double *b, gint64 n)
-{
-  double lanes[LANES] = { 0 };
-  double sum = 0;
-  gint64 i = 0;
-
-  for (; i + LANES <= n; i += LANES)
-    for (int l = 0; l < LANES; l++)
-      lanes[l] += a[i + l] * b[i + l];
-  for (; i < n; i++)
-    sum += a[i] * b[i];
-  for (int l = 0; l < LANES; l++)
-    sum += lanes[l];
-  return sum;
-}
 
 /* Row k of A keeps the reflector's vector right of the diagonal, BETA[k] its factor: H = 1 - beta v v'.  D and E get
  * the diagonal and, from E[1] on, the one beside it. */
@@ -40,7 +22,7 @@ tridiagonalise (double *a, gint64 n, double *d, double *e, double *beta)
     {
       gint64 m = n - k - 1;
       double *v = a + k * n + k + 1;
-      double norm = sqrt (dot (v, v, m)), alpha = v[0] > 0 ? -norm : norm, half;
+      double norm = sqrt (pr_dot (v, v, m)), alpha = v[0] > 0 ? -norm : norm, half;
 
       d[k] = a[k * n + k];
       e[k + 1] = alpha;
@@ -48,10 +30,10 @@ tridiagonalise (double *a, gint64 n, double *d, double *e, double *beta)
       if (norm == 0)
         continue;
       v[0] -= alpha;
-      beta[k] = 2 / dot (v, v, m);
+      beta[k] = 2 / pr_dot (v, v, m);
       for (gint64 i = 0; i < m; i++)
-        p[i] = beta[k] * dot (a + (k + 1 + i) * n + k + 1, v, m);
-      half = beta[k] / 2 * dot (p, v, m);
+        p[i] = beta[k] * pr_dot (a + (k + 1 + i) * n + k + 1, v, m);
+      half = beta[k] / 2 * pr_dot (p, v, m);
       for (gint64 i = 0; i < m; i++)
         p[i] -= half * v[i];
       for (gint64 i = 0; i < m; i++)
@@ -164,7 +146,7 @@ reflect_back (gpointer ctx, gsize tile, guint worker)
   for (gint64 k = n - 3; k >= 0; k--)
     {
       const double *v = b->a + k * n + k + 1;
-      double factor = b->beta[k] == 0 ? 0 : b->beta[k] * dot (v, x + k + 1, n - k - 1);
+      double factor = b->beta[k] == 0 ? 0 : b->beta[k] * pr_dot (v, x + k + 1, n - k - 1);
 
       for (gint64 i = 0; factor != 0 && i < n - k - 1; i++)
         x[k + 1 + i] -= factor * v[i];

@@ -61,16 +61,6 @@ standardise (Probe *p)
     }
 }
 
-static double
-dot (const double *a, const double *b, gint64 n)
-{
-  double sum = 0;
-
-  for (gint64 i = 0; i < n; i++)
-    sum += a[i] * b[i];
-  return sum;
-}
-
 /* A row of the triangle, below its diagonal: needs the rows of the block's columns and nothing else. */
 typedef struct
 {
@@ -87,7 +77,7 @@ solve_row (gpointer ctx, gsize tile, guint worker G_GNUC_UNUSED)
   double *row = p->a + (p->to + (gint64)tile) * p->d;
 
   for (gint64 j = p->from; j < p->to; j++)
-    row[j] = (row[j] - dot (row, p->a + j * p->d, j)) / p->a[j * p->d + j];
+    row[j] = (row[j] - pr_dot (row, p->a + j * p->d, j)) / p->a[j * p->d + j];
 }
 
 /* A = L L' in place, below the diagonal and on it; A is positive definite. */
@@ -103,8 +93,8 @@ cholesky (double *a, gint64 d)
           double *row = a + i * d;
 
           for (gint64 j = from; j < i; j++)
-            row[j] = (row[j] - dot (row, a + j * d, j)) / a[j * d + j];
-          row[i] = sqrt (row[i] - dot (row, row, i));
+            row[j] = (row[j] - pr_dot (row, a + j * d, j)) / a[j * d + j];
+          row[i] = sqrt (row[i] - pr_dot (row, row, i));
         }
       pr_parallel ((gsize)(d - panel.to), solve_row, &panel);
     }
@@ -115,7 +105,7 @@ static void
 solve (const double *l, gint64 d, double *x)
 {
   for (gint64 i = 0; i < d; i++)
-    x[i] = (x[i] - dot (l + i * d, x, i)) / l[i * d + i];
+    x[i] = (x[i] - pr_dot (l + i * d, x, i)) / l[i * d + i];
   for (gint64 i = d - 1; i >= 0; i--)
     {
       x[i] /= l[i * d + i];

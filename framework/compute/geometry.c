@@ -140,21 +140,11 @@ find_moments (const PrMatrix *x, Moments *ret_moments, GError **error)
   return find_spread (x, ret_moments, error);
 }
 
-static double
-dot (const double *a, const double *b, gint64 n)
-{
-  double sum = 0;
-
-  for (gint64 i = 0; i < n; i++)
-    sum += a[i] * b[i];
-  return sum;
-}
-
 /* Over all pairs of two: the square of the sum has every pair twice, and every vector with itself. */
 static double
 cosine_within (const Moments *m, gint64 d)
 {
-  return (dot (m->directions, m->directions, d) - m->n_directed) / (m->n_directed * (m->n_directed - 1));
+  return (pr_dot (m->directions, m->directions, d) - m->n_directed) / (m->n_directed * (m->n_directed - 1));
 }
 
 static gboolean
@@ -170,7 +160,7 @@ compare_moments (const PrMatrix *text, const PrMatrix *sid, double *values, GErr
     distance += (a.mean[j] - b.mean[j]) * (a.mean[j] - b.mean[j]);
   spread = (a.trace + b.trace) / 2;
   values[PR_GEOMETRY_CENTROID_DISTANCE] = spread > 0 ? sqrt (distance / spread) : NAN;
-  values[PR_GEOMETRY_COSINE_BETWEEN] = dot (a.directions, b.directions, d) / (a.n_directed * b.n_directed);
+  values[PR_GEOMETRY_COSINE_BETWEEN] = pr_dot (a.directions, b.directions, d) / (a.n_directed * b.n_directed);
   values[PR_GEOMETRY_COSINE_TEXT] = cosine_within (&a, d);
   values[PR_GEOMETRY_COSINE_SID] = cosine_within (&b, d);
   values[PR_GEOMETRY_NORM_TEXT] = a.norm;

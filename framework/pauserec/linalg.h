@@ -12,6 +12,9 @@ G_BEGIN_DECLS
 void pr_gemm (gboolean trans_a, gboolean trans_b, gint64 m, gint64 n, gint64 k, float alpha, const float *a, gint64 lda,
               const float *b, gint64 ldb, float beta, float *c, gint64 ldc);
 
+/* Sum of a[i] b[i], in an order that depends on N alone. */
+double pr_dot (const double *a, const double *b, gint64 n);
+
 /* All eigenvalues and eigenvectors of a symmetric matrix A [n, n], which is destroyed.  RET_VALUES [n] descending; row i of
  * RET_VECTORS [n, n] is the unit eigenvector of value i.  FALSE if the iteration does not converge, which finite input
  * does not bring about. */

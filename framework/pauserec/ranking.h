@@ -8,6 +8,7 @@
 #define PAUSEREC_RANKING_H
 
 #include <pauserec/dataset.h>
+#include <pauserec/params.h>
 
 G_BEGIN_DECLS
 
@@ -18,6 +19,23 @@ typedef struct
   gint32 *items; /* [n_users, k] owned */
   float *scores; /* [n_users, k] owned */
 } PrRanking;
+
+/* What every stage that lists items for all users lets its user choose. */
+typedef struct
+{
+  int64_t k;
+  int split; /* index into pr_target_split_names */
+  bool exclude_seen;
+} PrRankingParams;
+
+/* Rows for a stage's table: MEMBER of TYPE is a PrRankingParams. */
+#define PR_RANKING_PARAMS(type, member)                                                                                \
+  PR_PARAM_INT_AT (type, "k", member.k, 1, 1000, 20, "Items recommended to a user."),                                  \
+      PR_PARAM_CHOICE_AT (type, "split", member.split, pr_target_split_names, 1,                                       \
+                          "Whose targets are to be predicted."),                                                       \
+      PR_PARAM_BOOL_AT (                                                                                               \
+          type, "exclude_seen", member.exclude_seen, false,                                                            \
+          "Leave out what the user bought before; off by default, as the ranking is over the whole catalogue.")
 
 PrRanking *pr_ranking_new (gint64 n_users, gint64 k, PrSplit split); /* all -1 */
 void pr_ranking_free (PrRanking *ranking);

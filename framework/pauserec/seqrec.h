@@ -19,6 +19,7 @@
 #include <pauserec/fit.h>
 #include <pauserec/net.h>
 #include <pauserec/plugin.h>
+#include <pauserec/ranking.h>
 
 G_BEGIN_DECLS
 
@@ -34,9 +35,7 @@ typedef struct
   int64_t length;
   int targets; /* PrSeqTargets */
   int64_t valid_users;
-  int64_t k;
-  int split; /* index into pr_target_split_names */
-  bool exclude_seen;
+  PrRankingParams list;
 } PrSeqParams;
 
 /* Rows for a stage's table: TYPE has a member `PrSeqParams seq`. */
@@ -48,11 +47,7 @@ typedef struct
                           "each user's third-last only (`last`, as PauseRec)."),                                       \
       PR_PARAM_INT_AT (type, "valid_users", seq.valid_users, 0, G_MAXINT32, 5000,                                      \
                        "Users asked at each validation; 0: none."),                                                    \
-      PR_PARAM_INT_AT (type, "k", seq.k, 1, 1000, 20, "Items recommended to a user."),                                 \
-      PR_PARAM_CHOICE_AT (type, "split", seq.split, pr_target_split_names, 1, "Whose targets are to be predicted."),      \
-      PR_PARAM_BOOL_AT (                                                                                               \
-          type, "exclude_seen", seq.exclude_seen, false,                                                               \
-          "Leave out what the user bought before; off by default, as the ranking is over the whole catalogue.")
+      PR_RANKING_PARAMS (type, seq.list)
 
 #define PR_SEQ_SLOTS                                                                                                   \
   { PR_SLOT_IN, "dataset", "dataset/1", "Whose purchases are learned and continued.", FALSE },                         \

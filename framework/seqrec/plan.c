@@ -14,7 +14,7 @@ pr_seqrec_plan (PrPlan *plan, const PrSeqParams *params, const PrTrainParams *tr
   double length = MIN ((double)params->length, LENGTH_GUESS), tables, weights, copies, place, steps;
 
   pr_plan_set_dim (plan, "ranking", "n_users", n_users);
-  pr_plan_set_dim (plan, "ranking", "k", params->k);
+  pr_plan_set_dim (plan, "ranking", "k", params->list.k);
   if (n_users <= 0 || n_items <= 0)
     return;
   tables = (double)n_items * (double)shape->dims;
@@ -25,7 +25,7 @@ pr_seqrec_plan (PrPlan *plan, const PrSeqParams *params, const PrTrainParams *tr
                       (guint64)(4
                                     * (copies * weights + GROUP_FLOATS
                                        + ((double)train->chunk_tokens + (double)params->length) * shape->row_floats)
-                                + 8.0 * (double)n_users * (double)params->k + 1000.0 * (double)n_items));
+                                + 8.0 * (double)n_users * (double)params->list.k + 1000.0 * (double)n_items));
   steps = (double)pr_train_n_steps (train, (gsize)n_users, 1);
   place = shape->row_flops + 2 * tables;
   pr_plan_set_flops (plan, 3 * steps * (double)MIN (train->batch_size, n_users) * length * place

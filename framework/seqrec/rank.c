@@ -51,7 +51,7 @@ is_excluded (const PrSeqScorer *scorer, gint64 user, PrSplit split, gint32 item)
   gint64 n;
   const gint32 *items = pr_dataset_history (scorer->dataset, user, split, &n);
 
-  for (gint64 i = 0; scorer->params->exclude_seen && i < n; i++)
+  for (gint64 i = 0; scorer->params->list.exclude_seen && i < n; i++)
     if (items[i] == item)
       return TRUE;
   return FALSE;
@@ -122,7 +122,7 @@ fill_user (gpointer ctx, gsize tile, guint worker G_GNUC_UNUSED)
         fill->bad[tile] = 1;
         return;
       }
-  pr_ranking_fill (fill->ranking, user, n_items, scores, NULL, seen, fill->scorer->params->exclude_seen ? n_seen : 0);
+  pr_ranking_fill (fill->ranking, user, n_items, scores, NULL, seen, fill->scorer->params->list.exclude_seen ? n_seen : 0);
 }
 
 static gboolean

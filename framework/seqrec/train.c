@@ -112,7 +112,7 @@ fit (Job *job, PrRun *run, GError **error)
   g_autofree PrFitPiece *pieces = g_new (PrFitPiece, n_ranges);
   g_autofree char *fingerprint = g_strdup_printf (
       "seqrec length %" G_GINT64_FORMAT " targets %d valid %u exclude %d items %" G_GINT64_FORMAT " %s",
-      (gint64)job->params->length, job->params->targets, job->valid->len, job->params->exclude_seen,
+      (gint64)job->params->length, job->params->targets, job->valid->len, job->params->list.exclude_seen,
       pr_dataset_n_items (job->dataset), job->model->fingerprint);
   const PrFit fit = { .name = "train",
                       .fingerprint = fingerprint,
@@ -138,12 +138,12 @@ static gboolean
 rank (Job *job, PrRun *run, GError **error)
 {
   gint64 n_users = pr_dataset_n_users (job->dataset);
-  g_autoptr (PrRanking) ranking = pr_ranking_new (n_users, job->params->k, pr_target_split (job->params->split));
+  g_autoptr (PrRanking) ranking = pr_ranking_new (n_users, job->params->list.k, pr_target_split (job->params->list.split));
 
   if (!pr_seq_rank (&job->scorer, run, ranking, error))
     return FALSE;
   pr_run_set_dim (run, "ranking", "n_users", n_users);
-  pr_run_set_dim (run, "ranking", "k", job->params->k);
+  pr_run_set_dim (run, "ranking", "k", job->params->list.k);
   return pr_ranking_save (ranking, pr_run_output_dir (run, "ranking"), error);
 }
 

@@ -10,27 +10,9 @@
 #include <string.h>
 
 #define PANEL 32 /* columns made orthonormal among themselves before the product with what follows */
-#define LANES 8
 #define DEPENDENT 1e-5 /* of a column's length left after projection: float noise, not a direction */
 
 /* Panels: [PANEL][n] in double, transposed so that columns are contiguous ----------------------------------- */
-
-static double
-dot (const double *a, const double *b, gint64 n)
-{
-  double lanes[LANES] = { 0 };
-  double sum = 0;
-  gint64 i = 0;
-
-  for (; i + LANES <= n; i += LANES)
-    for (int l = 0; l < LANES; l++)
-      lanes[l] += a[i + l] * b[i + l];
-  for (; i < n; i++)
-    sum += a[i] * b[i];
-  for (int l = 0; l < LANES; l++)
-    sum += lanes[l];
-  return sum;
-}
 
 static void
 copy_panel (const float *y, gint64 n, gint64 l, gint64 width, double *panel)
@@ -52,12 +34,12 @@ orthonormalise_panel (double *panel, gint64 n, gint64 width, const double *norms
         for (gint64 i = 0; i < j; i++)
           {
             const double *q = panel + i * n;
-            double factor = dot (q, x, n);
+            double factor = pr_dot (q, x, n);
 
             for (gint64 k = 0; k < n; k++)
               x[k] -= factor * q[k];
           }
-      norm = sqrt (dot (x, x, n));
+      norm = sqrt (pr_dot (x, x, n));
       if (norm <= DEPENDENT * norms[j])
         memset (x, 0, sizeof (double) * n);
       else
@@ -79,7 +61,7 @@ svd_orthonormalise (float *y, gint64 n, gint64 l)
 
       copy_panel (y + first, n, l, width, panel);
       for (gint64 j = 0; j < width; j++)
-        norms[j] = sqrt (dot (panel + j * n, panel + j * n, n));
+        norms[j] = sqrt (pr_dot (panel + j * n, panel + j * n, n));
       for (int round = 0; first > 0 && round < 2; round++)
         {
           pr_gemm (TRUE, FALSE, first, width, n, 1, y, l, y + first, l, 0, c, width);

@@ -15,10 +15,9 @@
 
 typedef struct
 {
-  int64_t neighbours, length, k;
+  int64_t neighbours, length;
   double shrink, decay;
-  int split;
-  bool exclude_seen;
+  PrRankingParams list;
 } Params;
 
 static const PrParamSpec params[] = {
@@ -31,10 +30,7 @@ static const PrParamSpec params[] = {
                  "Weight of a purchase, compared with the one after it; 1: all count alike, as in the source; 0.5 "
                  "was best on Beauty's validation targets."),
   PR_PARAM_INT (Params, length, 0, 1000000, 0, "Purchases of a user that speak, the last ones; 0: all."),
-  PR_PARAM_INT (Params, k, 1, 1000, 20, "Items recommended to a user."),
-  PR_PARAM_CHOICE (Params, split, pr_target_split_names, 1, "Whose targets are to be predicted."),
-  PR_PARAM_BOOL (Params, exclude_seen, false,
-                 "Leave out what the user bought before; off by default, as the ranking is over the whole catalogue."),
+  PR_RANKING_PARAMS (Params, list),
 };
 
 static const PrSlotSpec slots[] = {
@@ -50,9 +46,9 @@ plan (const void *params_, PrPlan *plan_, GError **error G_GNUC_UNUSED)
   gint64 n_items = pr_plan_input_dim (plan_, "dataset", "n_items");
 
   pr_plan_set_dim (plan_, "ranking", "n_users", n_users);
-  pr_plan_set_dim (plan_, "ranking", "k", p->k);
+  pr_plan_set_dim (plan_, "ranking", "k", p->list.k);
   if (n_users > 0 && n_items > 0)
-    pr_plan_set_memory (plan_, (guint64)(n_users * (p->k * 8 + 100))
+    pr_plan_set_memory (plan_, (guint64)(n_users * (p->list.k * 8 + 100))
                                    + (guint64)n_items
                                          * (1000 + 8 * (guint64)MIN (p->neighbours, n_items) + 16 * pr_threads_get ()));
   return TRUE;
@@ -194,7 +190,7 @@ recommend (gpointer ctx, gsize tile, guint worker)
   for (gint64 i = n - 1; i >= oldest; i--, weight *= p->decay)
     for (gint32 j = 0; j < job->n_near[items[i]]; j++)
       scores[job->near[items[i]][j].item] += (float)(weight * (double)job->near[items[i]][j].similarity);
-  pr_ranking_fill (job->ranking, user, job->n_items, scores, job->popularity, items, p->exclude_seen ? n : 0);
+  pr_ranking_fill (job->ranking, user, job->n_items, scores, job->popularity, items, p->list.exclude_seen ? n : 0);
   for (gint64 i = oldest; i < n; i++)
     for (gint32 j = 0; j < job->n_near[items[i]]; j++)
       scores[job->near[items[i]][j].item] = 0;
@@ -247,7 +243,7 @@ job_init (Job *job)
   job->workers = g_new0 (Worker, job->n_workers);
   for (guint i = 0; i < job->n_workers; i++)
     job->workers[i] = (Worker){ g_new0 (gint32, n), g_new0 (float, n), g_array_new (FALSE, FALSE, sizeof (Neighbour)) };
-  job->ranking = pr_ranking_new (job->n_users, job->params->k, pr_target_split (job->params->split));
+  job->ranking = pr_ranking_new (job->n_users, job->params->list.k, pr_target_split (job->params->list.split));
 }
 
 static void
@@ -284,7 +280,7 @@ work (Job *job, PrRun *run, GError **error)
     return FALSE;
   say_costs (job, run, g_get_monotonic_time () - start);
   pr_run_set_dim (run, "ranking", "n_users", job->n_users);
-  pr_run_set_dim (run, "ranking", "k", job->params->k);
+  pr_run_set_dim (run, "ranking", "k", job->params->list.k);
   return pr_ranking_save (job->ranking, pr_run_output_dir (run, "ranking"), error);
 }
 

@@ -10,16 +10,11 @@
 
 typedef struct
 {
-  int64_t k;
-  int split;
-  bool exclude_seen;
+  PrRankingParams list;
 } Params;
 
 static const PrParamSpec params[] = {
-  PR_PARAM_INT (Params, k, 1, 1000, 20, "Items recommended to a user."),
-  PR_PARAM_CHOICE (Params, split, pr_target_split_names, 1, "Whose targets are to be predicted."),
-  PR_PARAM_BOOL (Params, exclude_seen, false,
-                 "Leave out what the user bought before; off by default, as the ranking is over the whole catalogue."),
+  PR_RANKING_PARAMS (Params, list),
 };
 
 static const PrSlotSpec slots[] = {
@@ -35,9 +30,9 @@ plan (const void *params_, PrPlan *plan_, GError **error G_GNUC_UNUSED)
   gint64 n_items = pr_plan_input_dim (plan_, "dataset", "n_items");
 
   pr_plan_set_dim (plan_, "ranking", "n_users", n_users);
-  pr_plan_set_dim (plan_, "ranking", "k", p->k);
+  pr_plan_set_dim (plan_, "ranking", "k", p->list.k);
   if (n_users > 0 && n_items > 0)
-    pr_plan_set_memory (plan_, (guint64)(n_users * p->k * 8 + n_items * 1000));
+    pr_plan_set_memory (plan_, (guint64)(n_users * p->list.k * 8 + n_items * 1000));
   return TRUE;
 }
 
@@ -86,7 +81,7 @@ recommend (const Params *p, const PrDataset *dataset, const Entry *entries, gint
   gint64 n_items = pr_dataset_n_items (dataset), n_history, n = 0;
   const gint32 *history = pr_dataset_history (dataset, user, ranking->split, &n_history);
 
-  for (gint64 i = 0; p->exclude_seen && i < n_history; i++)
+  for (gint64 i = 0; p->list.exclude_seen && i < n_history; i++)
     seen[history[i]] = user + 1;
   for (gint64 i = 0; i < n_items && n < ranking->k; i++)
     {
@@ -113,7 +108,7 @@ run (const void *params_, PrRun *run_, GError **error)
   n_users = pr_dataset_n_users (dataset);
   entries = count_items (dataset);
   seen = g_new0 (gint64, (gsize)pr_dataset_n_items (dataset));
-  ranking = pr_ranking_new (n_users, p->k, pr_target_split (p->split));
+  ranking = pr_ranking_new (n_users, p->list.k, pr_target_split (p->list.split));
   for (gint64 u = 0; u < n_users; u++)
     {
       recommend (p, dataset, entries, u, seen, ranking);
@@ -121,7 +116,7 @@ run (const void *params_, PrRun *run_, GError **error)
         return FALSE;
     }
   pr_run_set_dim (run_, "ranking", "n_users", n_users);
-  pr_run_set_dim (run_, "ranking", "k", p->k);
+  pr_run_set_dim (run_, "ranking", "k", p->list.k);
   return pr_ranking_save (ranking, pr_run_output_dir (run_, "ranking"), error);
 }
 

@@ -1,10 +1,8 @@
 /* dataset-amazon on small files of the shapes that the collections' pages offer. */
 #include "config.h"
 
-#include "../data/data-check.h"
-#include "pipeline.h"
+#include "shop.h"
 
-#include <pauserec/dataset.h>
 #include <pauserec/ranking.h>
 
 static const char *const plugins[] = { "dataset-amazon", "popularity", "rank-metrics", NULL };
@@ -54,20 +52,6 @@ static const char *const plugins[] = { "dataset-amazon", "popularity", "rank-met
   "\"Care\"], \"parent_asin\": \"B02\"}\n"                                                                             \
   "{\"main_category\": \"Home\", \"title\": null, \"categories\": [\"Home\"], \"parent_asin\": \"B03\"}\n"
 
-typedef struct
-{
-  char *dir;
-  Pipeline p;
-} Shop;
-
-static void
-shop_clear (Shop *shop)
-{
-  pipeline_clear (&shop->p);
-  pr_check_rmdir (shop->dir);
-  g_free (shop->dir);
-}
-
 /* Run the stage on files that stand in shop->dir. */
 static gboolean
 shop_go (Shop *shop, const char *extra, const char *arm, GError **error)
@@ -90,34 +74,6 @@ shop_run (Shop *shop, const char *extra, const char *reviews, const char *metada
   return shop_go (shop, extra, "data", error);
 }
 
-/* "id|title|brand|a>b|description" of every item, one a line, then "u:ids" of every user. */
-static char *
-describe (const Shop *shop)
-{
-  g_autofree char *dir = pipeline_output (&shop->p, "data", "dataset");
-  g_autoptr (PrDataset) dataset = pr_dataset_load (dir, NULL);
-  GString *text = g_string_new (NULL);
-
-  for (gint64 i = 0; i < pr_dataset_n_items (dataset); i++)
-    {
-      const PrItem *item = pr_dataset_item (dataset, i);
-      g_autofree char *path = g_strjoinv (">", (char **)item->categories);
-
-      g_string_append_printf (text, "%s|%s|%s|%s|%s\n", item->id, item->title, item->brand, path, item->description);
-    }
-  for (gint64 u = 0; u < pr_dataset_n_users (dataset); u++)
-    {
-      gint64 n;
-      const gint32 *items = pr_dataset_sequence (dataset, u, &n);
-
-      g_string_append_printf (text, "%s:", pr_dataset_user_id (dataset, u));
-      for (gint64 i = 0; i < n; i++)
-        g_string_append_printf (text, "%s%s", i > 0 ? "," : "", pr_dataset_item (dataset, items[i])->id);
-      g_string_append_c (text, '\n');
-    }
-  return g_string_free (text, FALSE);
-}
-
 static void
 expect (const char *extra, const char *reviews, const char *metadata, const char *described, Shop *ret_shop)
 {
@@ -127,7 +83,7 @@ expect (const char *extra, const char *reviews, const char *metadata, const char
 
   shop_run (&shop, extra, reviews, metadata, &error);
   ck_assert_no_error (error);
-  got = describe (&shop);
+  got = shop_describe (&shop, TRUE);
   ck_assert_str_eq (got, described);
   if (ret_shop != NULL)
     *ret_shop = shop;
@@ -253,7 +209,7 @@ START_TEST (equal_days_are_shuffled_unless_asked_otherwise)
 
       shop_run (&shop, rules[i], reviews, metadata, &error);
       ck_assert_no_error (error);
-      got[i] = describe (&shop);
+      got[i] = shop_describe (&shop, TRUE);
       ck_assert_double_eq (pipeline_metric (&shop.p, 0, "equal_times"), 5);
       shop_clear (&shop);
     }

@@ -1,10 +1,8 @@
 /* dataset-movielens on small files of the two shapes that GroupLens offers. */
 #include "config.h"
 
-#include "../data/data-check.h"
-#include "pipeline.h"
+#include "shop.h"
 
-#include <pauserec/dataset.h>
 
 static const char *const plugins[] = { "dataset-movielens", NULL };
 
@@ -17,20 +15,6 @@ static const char *const plugins[] = { "dataset-movielens", NULL };
   "3,\"Alien \"\"Cut\"\"\nTwo (1979)\",Sci-Fi\n4,Nothing (2000),(no genres listed)\n"
 #define RATINGS_CSV                                                                                                    \
   "userId,movieId,rating,timestamp\n7,2,5.0,30\n7,1,4.0,20\n7,3,3.5,10\n9,1,5.0,5\n9,3,0.5,6\n9,2,4.0,7\n"
-
-typedef struct
-{
-  char *dir;
-  Pipeline p;
-} Shop;
-
-static void
-shop_clear (Shop *shop)
-{
-  pipeline_clear (&shop->p);
-  pr_check_rmdir (shop->dir);
-  g_free (shop->dir);
-}
 
 static gboolean
 shop_go (Shop *shop, const char *extra, GError **error)
@@ -52,34 +36,6 @@ shop_run (Shop *shop, const char *extra, const char *movies, const char *ratings
   return shop_go (shop, extra, error);
 }
 
-/* "id|title|a>b" of every movie, one a line, then "u:ids" of every user. */
-static char *
-describe (const Shop *shop)
-{
-  g_autofree char *dir = pipeline_output (&shop->p, "data", "dataset");
-  g_autoptr (PrDataset) dataset = pr_dataset_load (dir, NULL);
-  GString *text = g_string_new (NULL);
-
-  for (gint64 i = 0; i < pr_dataset_n_items (dataset); i++)
-    {
-      const PrItem *item = pr_dataset_item (dataset, i);
-      g_autofree char *path = g_strjoinv (">", (char **)item->categories);
-
-      g_string_append_printf (text, "%s|%s|%s\n", item->id, item->title, path);
-    }
-  for (gint64 u = 0; u < pr_dataset_n_users (dataset); u++)
-    {
-      gint64 n;
-      const gint32 *items = pr_dataset_sequence (dataset, u, &n);
-
-      g_string_append_printf (text, "%s:", pr_dataset_user_id (dataset, u));
-      for (gint64 i = 0; i < n; i++)
-        g_string_append_printf (text, "%s%s", i > 0 ? "," : "", pr_dataset_item (dataset, items[i])->id);
-      g_string_append_c (text, '\n');
-    }
-  return g_string_free (text, FALSE);
-}
-
 static void
 expect (const char *extra, const char *movies, const char *ratings, const char *described)
 {
@@ -89,7 +45,7 @@ expect (const char *extra, const char *movies, const char *ratings, const char *
 
   shop_run (&shop, extra, movies, ratings, &error);
   ck_assert_no_error (error);
-  got = describe (&shop);
+  got = shop_describe (&shop, FALSE);
   ck_assert_str_eq (got, described);
   shop_clear (&shop);
 }

@@ -191,7 +191,7 @@ START_TEST (ranks_and_validates_by_hand)
   gint32 bias = pr_net_add (net, "bias", 1, ITEMS, PR_INIT_ZEROS, 0, FALSE);
   Hand hand = {
     .model = { .net = net, .ctx = &rows, .forward = itself, .table = table, .bias = bias, .fingerprint = "hand" },
-    .params = { .length = 5, .targets = PR_SEQ_TARGETS_ALL, .valid_users = 10, .k = 3, .split = 0, .exclude_seen = _i },
+    .params = { .length = 5, .targets = PR_SEQ_TARGETS_ALL, .valid_users = 10, .list = { .k = 3, .split = 0, .exclude_seen = _i } },
     .train = { .epochs = 1,
                .batch_size = 8,
                .lr = 0,
