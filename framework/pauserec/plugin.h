@@ -48,7 +48,7 @@ typedef struct
   const char *version; /* bumped when the results of the same inputs change */
   const char *summary; /* one line */
   const char *source;  /* paper section or repository that the defaults come from; may be NULL */
-  gboolean stochastic; /* TRUE: the run's seed is part of the cache key */
+  gboolean stochastic; /* TRUE: the seed (the run's, or what the manifest gives the stage) is part of the cache key */
 
   const PrParamSpec *params;
   size_t n_params;

@@ -46,7 +46,7 @@ const char *pr_run_output_dir (const PrRun *run, const char *slot);
 const char *pr_run_scratch_dir (const PrRun *run);
 /* The name of the stage in the manifest, for messages. */
 const char *pr_run_stage_name (const PrRun *run);
-/* The run's seed; a constant for stages that are not stochastic. */
+/* The run's seed, or the one that the manifest gives this stage; a constant for stages that are not stochastic. */
 guint64 pr_run_seed (const PrRun *run);
 
 /* Actual dimension of an output, once known. */

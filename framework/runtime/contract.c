@@ -161,8 +161,8 @@ check_param (const Place *place, gsize index, GError **error)
   if (!name_ok (spec->name, "_-."))
     return fail (place, error, "parameter %" G_GSIZE_FORMAT ": name '%s' is not lower case, digits, '_', '-' and '.'",
                  index, spec->name != NULL ? spec->name : "(null)");
-  if (strcmp (spec->name, "uses") == 0 || g_str_has_prefix (spec->name, "in."))
-    return fail (place, error, "parameter '%s': 'uses' and 'in.SLOT' belong to the manifest; take another name",
+  if (strcmp (spec->name, "uses") == 0 || strcmp (spec->name, "seed") == 0 || g_str_has_prefix (spec->name, "in."))
+    return fail (place, error, "parameter '%s': 'uses', 'seed' and 'in.SLOT' belong to the manifest; take another name",
                  spec->name);
   if (!text_ok (spec->help))
     return fail (place, error, "parameter '%s' has no help text; say in one sentence what it does", spec->name);

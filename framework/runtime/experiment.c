@@ -130,17 +130,61 @@ validate (PrDraft *draft, const PrStageDef *def, const void *params, const char 
     draft->fatal = g_steal_pointer (&checked);
 }
 
-/* Fill and validate the parameters; TOUCH: look at the files they name. */
+/* `seed` is no parameter of the stage: taken out of VALUES, RET is what counts of it.  FALSE: it was not given. */
 static gboolean
-fill (PrDraft *draft, const PrVariant *variant, const PrStageDef *def, gboolean touch, PrParams *ret)
+take_seed (GArray *values, PrParamValue *ret)
 {
+  gboolean given = FALSE;
+
+  for (guint i = values->len; i > 0; i--)
+    {
+      const PrParamValue value = g_array_index (values, PrParamValue, i - 1);
+
+      if (strcmp (value.key, "seed") != 0)
+        continue;
+      if (!given)
+        *ret = value;
+      given = TRUE;
+      g_array_remove_index (values, i - 1);
+    }
+  return given;
+}
+
+static gboolean
+read_seed (PrDraft *draft, const PrStageDef *def, const PrParamValue *value, guint64 *ret)
+{
+  g_autofree char *shown = pr_complaint_excerpt (value->text);
+
+  if (!def->entry->stage->stochastic)
+    pr_complain (draft->complaints, "%s: seed: stage '%s' draws nothing at random; leave the line out", value->where,
+                 def->name);
+  else if (!g_ascii_string_to_unsigned (value->text, 10, 0, G_MAXINT64, ret, NULL))
+    pr_complain (draft->complaints, "%s: seed: '%s' is not a seed; give a number from 0 on", value->where, shown);
+  else
+    return TRUE;
+  return FALSE;
+}
+
+/* Fill and validate the parameters of NODE; TOUCH: look at the files they name. */
+static gboolean
+fill (PrDraft *draft, const PrVariant *variant, const PrStageDef *def, gboolean touch, PrNode *node)
+{
+  PrParams params = { 0 };
+  PrParamValue seed = { 0 };
   g_autoptr (GPtrArray) strings = g_ptr_array_new_with_free_func (g_free);
   g_autoptr (GArray) values = collect_values (draft, variant, def, strings);
 
+  if (take_seed (values, &seed))
+    node->seeded = read_seed (draft, def, &seed, &node->seed);
   if (!pr_params_fill (def->entry->stage, (const PrParamValue *)(void *)values->data, values->len, def->where,
-                       touch ? draft->digests : NULL, draft->complaints, ret))
+                       touch ? draft->digests : NULL, draft->complaints, &params))
     return FALSE;
-  validate (draft, def, ret->params, def->where);
+  node->params = params.params;
+  node->resolved = params.resolved;
+  node->identity = params.identity;
+  if (node->seeded)
+    json_object_set_new (node->resolved, "seed", json_pack ("{s:s, s:s}", "value", seed.text, "origin", seed.origin));
+  validate (draft, def, node->params, def->where);
   return TRUE;
 }
 
@@ -156,7 +200,6 @@ build_run (PrDraft *draft, const PrVariant *variant, guint64 seed)
   for (guint i = 0; i < variant->arm->pipeline->len; i++)
     {
       PrStageDef *def = variant->arm->pipeline->pdata[i];
-      PrParams params = { 0 };
       PrNode *node;
 
       if (def->entry == NULL)
@@ -165,10 +208,7 @@ build_run (PrDraft *draft, const PrVariant *variant, guint64 seed)
       node = g_new0 (PrNode, 1);
       node->name = g_strdup (def->name);
       node->entry = def->entry;
-      fill (draft, variant, def, TRUE, &params);
-      node->params = params.params;
-      node->resolved = params.resolved;
-      node->identity = params.identity;
+      fill (draft, variant, def, TRUE, node);
       if (variant->arm->sound)
         pr_draft_wire (draft, variant, def, run->nodes, node);
       g_ptr_array_add (run->nodes, node);
@@ -239,10 +279,14 @@ check_unused (PrDraft *draft)
   for (guint i = 0; i < draft->stages->len; i++)
     {
       const PrStageDef *def = draft->stages->pdata[i];
-      PrParams params = { 0 };
+      PrNode *node;
 
-      if (!def->built && def->entry != NULL && fill (draft, NULL, def, FALSE, &params))
-        pr_params_clear (def->entry->stage, &params);
+      if (def->built || def->entry == NULL)
+        continue;
+      node = g_new0 (PrNode, 1);
+      node->entry = def->entry;
+      fill (draft, NULL, def, FALSE, node);
+      node_free (node);
     }
 }
 

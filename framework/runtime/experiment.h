@@ -23,6 +23,8 @@ struct PrNode
   void *params;     /* filled struct */
   json_t *resolved; /* {key: {"value": text, "origin": "default" | "manifest:12" | "arm pause:40" | "--set"}} */
   json_t *identity; /* what of the parameters goes into the cache key: {key: text}; files as "sha256:..." */
+  gboolean seeded;  /* `seed = N` was said: what it draws is the same in all runs */
+  guint64 seed;     /* that N */
   PrEdge *edges;    /* one per input slot, in table order */
   gsize n_edges;
 };

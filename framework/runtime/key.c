@@ -66,7 +66,7 @@ make_key (const PrRunKeys *keys, const PrNode *node, const PrRunSpec *run)
       json_pack ("{s:i, s:s, s:s, s:s, s:O, s:o}", "framework", PR_RESULTS_REVISION, "stage", stage->id, "version",
                  stage->version, "plugin", node->entry->digest, "parameters", node->identity, "inputs", inputs);
   if (stage->stochastic)
-    json_object_set_new (key->identity, "seed", seed_json (run->seed));
+    json_object_set_new (key->identity, "seed", seed_json (pr_node_seed (node, run)));
   key->key = hash_json (key->identity);
   return key;
 }
@@ -115,7 +115,9 @@ pr_run_keys_identity (const PrRunKeys *keys, const PrNode *node)
 guint64
 pr_node_seed (const PrNode *node, const PrRunSpec *run)
 {
-  return node->entry->stage->stochastic ? run->seed : 0;
+  if (!node->entry->stage->stochastic)
+    return 0;
+  return node->seeded ? node->seed : run->seed;
 }
 
 char *

@@ -21,7 +21,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PrRunKeys, pr_run_keys_free)
 const char *pr_run_keys_get (const PrRunKeys *keys, const PrNode *node);
 /* What was hashed, for the entry's own description.  Borrowed. */
 const json_t *pr_run_keys_identity (const PrRunKeys *keys, const PrNode *node);
-/* The seed that a node's run() sees: the run's, or 0 if the stage is not stochastic. */
+/* The seed that a node's run() sees: its own if the manifest gives one, else the run's; 0 if the stage is not stochastic. */
 guint64 pr_node_seed (const PrNode *node, const PrRunSpec *run);
 
 /* What this run is: experiment, arm, seed, and name and key of every stage. To free. */

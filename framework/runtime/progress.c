@@ -22,10 +22,11 @@ pr_pace_event (PrPace *pace, const PrEvent *event, gint64 now)
 {
   if (event->kind == PR_EVENT_STAGE_BEGIN)
     *pace = (PrPace){ .begun = now };
-  else if (event->kind == PR_EVENT_STAGE_STEP && pace->first == 0 && event->total > 0)
+  else if (event->kind == PR_EVENT_STAGE_STEP && event->total > 0 && event->total != pace->total)
     {
       pace->first = now;
       pace->first_done = event->done;
+      pace->total = event->total;
     }
 }
 
@@ -34,7 +35,7 @@ pr_pace_remaining (const PrPace *pace, const PrEvent *event, gint64 now)
 {
   double seconds = (double)(now - pace->first) * 1e-6;
 
-  if (event->total == 0 || event->done > event->total || event->done <= pace->first_done || pace->first == 0
+  if (event->total == 0 || event->total != pace->total || event->done > event->total || event->done <= pace->first_done || pace->first == 0
       || seconds < 1)
     return -1;
   return seconds / (double)(event->done - pace->first_done) * (double)(event->total - event->done);

@@ -27,6 +27,7 @@ typedef struct
   gint64 begun;       /* monotonic microseconds of STAGE_BEGIN */
   gint64 first;       /* of the first step that was reported */
   guint64 first_done; /* done at that time: a resumed stage does not start at 0 */
+  guint64 total;      /* of that step: another total is another part of the stage's work, of a pace of its own */
 } PrPace;
 void pr_pace_event (PrPace *pace, const PrEvent *event, gint64 now);
 /* Seconds that the rest of the stage should take; negative: cannot say yet. */

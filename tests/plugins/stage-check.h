@@ -67,7 +67,12 @@ stage_check_run (StageCheck *check, GError **error)
   PrStageEntry entry = { check->stage, &pr_plugin, (char *)"test.so", (char *)"00" };
   PrEdge edges[STAGE_CHECK_SLOTS] = { { NULL, NULL, NULL } };
   const char *inputs[STAGE_CHECK_SLOTS] = { NULL };
-  PrNode node = { (char *)check->stage->id, &entry, params.params, params.resolved, params.identity, edges, 0 };
+  PrNode node = { .name = (char *)check->stage->id,
+                  .entry = &entry,
+                  .params = params.params,
+                  .resolved = params.resolved,
+                  .identity = params.identity,
+                  .edges = edges };
   PrWatch watch = { .cancel = &check->cancel, .event = check->event, .ctx = check };
   g_autofree char *out = g_build_filename (check->dir, "out", NULL);
   g_autofree char *scratch = g_build_filename (check->dir, "scratch", NULL);

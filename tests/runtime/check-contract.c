@@ -118,6 +118,7 @@ END_TEST
   CASE (d->params[0].name = NULL, "parameter 0: name")                                                                 \
   CASE (d->params[0].name = "N", "name 'N'")                                                                           \
   CASE (d->params[0].name = "uses", "belong to the manifest")                                                          \
+  CASE (d->params[0].name = "seed", "belong to the manifest")                                                          \
   CASE (d->params[0].name = "in.thing", "belong to the manifest")                                                      \
   CASE (d->params[0].name = "x", "'x' stands in the table twice")                                                      \
   CASE (d->params[0].help = NULL, "no help text")                                                                      \

@@ -115,6 +115,26 @@ START_TEST (arms_lists_and_seeds)
 }
 END_TEST
 
+START_TEST (a_stage_may_have_a_seed_of_its_own)
+{
+  const char *const set[] = { "train.seed=3", NULL };
+  const PrExperimentOptions options = { set, NULL };
+  g_autoptr (PrExperiment) e = load_sound ("[experiment]\nseeds = 1; 2\n[stage source]\nseed = 7\n[arm a]\npipeline = source; "
+                                           "train\n[arm b]\npipeline = source; train\nsource.seed = 8; 9\n",
+                                           &options);
+
+  for (guint i = 0; i < 6; i++)
+    {
+      const PrRunSpec *run = e->runs->pdata[i];
+      const PrNode *source = node (run, "source"), *train = node (run, "train");
+
+      ck_assert_uint_eq (run->seed, i % 2 + 1);
+      ck_assert (source->seeded && source->seed == 7 + i / 2 && train->seeded && train->seed == 3);
+      ck_assert_str_eq (value (run, "source", "seed", "origin"), i < 2 ? "manifest:4" : "arm b:9");
+    }
+}
+END_TEST
+
 START_TEST (little_is_enough)
 {
   g_autoptr (PrExperiment) e =
@@ -329,6 +349,9 @@ static const struct
     ":3: a cycle: p reads q reads p" },
   { "[experiment]\nseed = 3\n[arm a]\npipeline = source\n",
     ":2: [experiment] has no key 'seed'; did you mean 'seeds'?" },
+  { "[stage source]\nseed = x\n[arm a]\npipeline = source\n", ":2: seed: 'x' is not a seed" },
+  { "[stage unused]\nuses = source\nseed = 1..5\n[arm a]\npipeline = source\n", ":3: seed: '1..5' is not a seed" },
+  { "[stage needy]\nfile = x.manifest\nseed = 1\n[arm a]\npipeline = needy\n", ":3: seed: stage 'needy' draws nothing" },
   { "[experiment]\nseeds = 1; x\n[arm a]\npipeline = source\n", ":2: seeds: 'x' is neither" },
   { "[experiment]\nseeds = 5..1\n[arm a]\npipeline = source\n", ":2: seeds: '5..1' is neither" },
   { "[experiment]\nseeds = 0..99999999999\n[arm a]\npipeline = source\n", ":2: seeds: '0..99999999999' is neither" },
@@ -460,6 +483,7 @@ main (void)
 
   tcase_add_checked_fixture (tc, setup, teardown);
   tcase_add_test (tc, arms_lists_and_seeds);
+  tcase_add_test (tc, a_stage_may_have_a_seed_of_its_own);
   tcase_add_test (tc, little_is_enough);
   tcase_add_test (tc, a_slot_takes_the_latest_of_its_type);
   tcase_add_test (tc, explicit_edges);

@@ -53,6 +53,15 @@ START_TEST (the_key_is_what_results_depend_on)
   ck_assert (g_hash_table_add (seen, key_now ()));
   fake.run.seed = G_MAXUINT64 - 1;
   ck_assert (g_hash_table_add (seen, key_now ()));
+  /* A seed of the stage's own stands for the run's. */
+  fake.node.seeded = TRUE;
+  fake.node.seed = 2;
+  ck_assert (!g_hash_table_add (seen, key_now ()));
+  fake.run.seed = 5;
+  ck_assert (!g_hash_table_add (seen, key_now ()));
+  ck_assert_uint_eq (pr_node_seed (&fake.node, &fake.run), 2);
+  fake.node.seed = 7;
+  ck_assert (g_hash_table_add (seen, key_now ()));
   fake.stage.version = "2";
   ck_assert (g_hash_table_add (seen, key_now ()));
   fake.stage.id = "fake2";

@@ -58,6 +58,13 @@ START_TEST (lines_say_where_we_are)
   check_text (&e, &pace, 1020 * SECOND, TRUE, 0, "[2/6 pause s4] 3/5 sft  7  0:20  a b [2J");
   e = step (500, 400, NULL);
   check_text (&e, &pace, 1020 * SECOND, FALSE, 0, "[2/6 pause s4] 3/5 sft 100 %  0:20");
+  /* Another part of the work, of another size and pace. */
+  e = step (30, 40, NULL);
+  check_text (&e, &pace, 1030 * SECOND, FALSE, 0, "[2/6 pause s4] 3/5 sft  75 %  0:30");
+  pr_pace_event (&pace, &e, 1030 * SECOND);
+  e = step (35, 40, NULL);
+  pr_pace_event (&pace, &e, 1050 * SECOND);
+  check_text (&e, &pace, 1050 * SECOND, FALSE, 0, "[2/6 pause s4] 3/5 sft  88 %  ETA 0:20");
   e = event (PR_EVENT_STAGE_END);
   e.seconds = 3723.4;
   check_text (&e, &pace, 0, FALSE, 0, "[2/6 pause s4] 3/5 sft  done in 1:02:03");
