@@ -70,21 +70,30 @@ label (const PrVariant *variant)
   return g_string_free (text, FALSE);
 }
 
+/* What was said of a stage, apart from its edges. */
+typedef struct
+{
+  GArray *values;    /* PrParamValue, in rising order of rank */
+  PrParamValue seed; /* the `seed = N` that counts; key NULL: none */
+} Said;
+
 static void
-add_value (GArray *values, const char *key, const char *text, const char *origin, const char *where, const char *base)
+add_value (Said *said, const char *key, const char *text, const char *origin, const char *where, const char *base)
 {
   const PrParamValue value = { key, text, origin, where, base };
 
-  if (!g_str_has_prefix (key, "in."))
-    g_array_append_val (values, value);
+  if (strcmp (key, "seed") == 0)
+    said->seed = value;
+  else if (!g_str_has_prefix (key, "in."))
+    g_array_append_val (said->values, value);
 }
 
-/* All that was said of the parameters of DEF, in rising order of rank.  VARIANT may be NULL.  STRINGS owns some of it.
- */
-static GArray *
+/* All that was said of DEF.  VARIANT may be NULL.  STRINGS owns some of it; the caller frees the values. */
+static Said
 collect_values (const PrDraft *draft, const PrVariant *variant, const PrStageDef *def, GPtrArray *strings)
 {
-  GArray *values = g_array_new (FALSE, FALSE, sizeof (PrParamValue));
+  Said said = { g_array_new (FALSE, FALSE, sizeof (PrParamValue)), { 0 } };
+
   for (guint i = 0; def->group != NULL && i < def->group->entries->len; i++)
     {
       const PrManifestEntry *entry = def->group->entries->pdata[i];
@@ -92,14 +101,14 @@ collect_values (const PrDraft *draft, const PrVariant *variant, const PrStageDef
 
       g_ptr_array_add (strings, origin);
       if (strcmp (entry->key, "uses") != 0)
-        add_value (values, entry->key, entry->text, origin, entry->where, entry->file->dir);
+        add_value (&said, entry->key, entry->text, origin, entry->where, entry->file->dir);
     }
   for (guint i = 0; variant != NULL && i < variant->arm->settings->len; i++)
     {
       const PrSetting *setting = variant->arm->settings->pdata[i];
 
       if (strcmp (setting->stage, def->name) == 0)
-        add_value (values, setting->key, setting->values[variant->choice[i]], setting->origin, setting->where,
+        add_value (&said, setting->key, setting->values[variant->choice[i]], setting->origin, setting->where,
                    setting->dir);
     }
   for (guint i = 0; i < draft->settings->len; i++)
@@ -107,9 +116,9 @@ collect_values (const PrDraft *draft, const PrVariant *variant, const PrStageDef
       const PrSetting *setting = draft->settings->pdata[i];
 
       if (strcmp (setting->stage, def->name) == 0)
-        add_value (values, setting->key, setting->values[0], setting->origin, setting->where, setting->dir);
+        add_value (&said, setting->key, setting->values[0], setting->origin, setting->where, setting->dir);
     }
-  return values;
+  return said;
 }
 
 /* Let the stage check its parameters against each other. */
@@ -130,26 +139,6 @@ validate (PrDraft *draft, const PrStageDef *def, const void *params, const char 
     draft->fatal = g_steal_pointer (&checked);
 }
 
-/* `seed` is no parameter of the stage: taken out of VALUES, RET is what counts of it.  FALSE: it was not given. */
-static gboolean
-take_seed (GArray *values, PrParamValue *ret)
-{
-  gboolean given = FALSE;
-
-  for (guint i = values->len; i > 0; i--)
-    {
-      const PrParamValue value = g_array_index (values, PrParamValue, i - 1);
-
-      if (strcmp (value.key, "seed") != 0)
-        continue;
-      if (!given)
-        *ret = value;
-      given = TRUE;
-      g_array_remove_index (values, i - 1);
-    }
-  return given;
-}
-
 static gboolean
 read_seed (PrDraft *draft, const PrStageDef *def, const PrParamValue *value, guint64 *ret)
 {
@@ -166,26 +155,26 @@ read_seed (PrDraft *draft, const PrStageDef *def, const PrParamValue *value, gui
 }
 
 /* Fill and validate the parameters of NODE; TOUCH: look at the files they name. */
-static gboolean
+static void
 fill (PrDraft *draft, const PrVariant *variant, const PrStageDef *def, gboolean touch, PrNode *node)
 {
   PrParams params = { 0 };
-  PrParamValue seed = { 0 };
   g_autoptr (GPtrArray) strings = g_ptr_array_new_with_free_func (g_free);
-  g_autoptr (GArray) values = collect_values (draft, variant, def, strings);
+  Said said = collect_values (draft, variant, def, strings);
+  g_autoptr (GArray) values = said.values;
 
-  if (take_seed (values, &seed))
-    node->seeded = read_seed (draft, def, &seed, &node->seed);
+  if (said.seed.key != NULL)
+    node->seeded = read_seed (draft, def, &said.seed, &node->seed);
   if (!pr_params_fill (def->entry->stage, (const PrParamValue *)(void *)values->data, values->len, def->where,
                        touch ? draft->digests : NULL, draft->complaints, &params))
-    return FALSE;
+    return;
   node->params = params.params;
   node->resolved = params.resolved;
   node->identity = params.identity;
   if (node->seeded)
-    json_object_set_new (node->resolved, "seed", json_pack ("{s:s, s:s}", "value", seed.text, "origin", seed.origin));
+    json_object_set_new (node->resolved, "seed",
+                         json_pack ("{s:s, s:s}", "value", said.seed.text, "origin", said.seed.origin));
   validate (draft, def, node->params, def->where);
-  return TRUE;
 }
 
 static PrRunSpec *

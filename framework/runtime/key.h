@@ -11,7 +11,7 @@
 #include "runtime/experiment.h"
 
 /* Add one when a change of framework/ changes what any stage computes from the same inputs. */
-#define PR_RESULTS_REVISION 2
+#define PR_RESULTS_REVISION 3
 
 typedef struct PrRunKeys PrRunKeys;
 PrRunKeys *pr_run_keys_new (const PrRunSpec *run); /* borrows the run's nodes */

@@ -118,10 +118,9 @@ END_TEST
 START_TEST (a_stage_may_have_a_seed_of_its_own)
 {
   const char *const set[] = { "train.seed=3", NULL };
-  const PrExperimentOptions options = { set, NULL };
   g_autoptr (PrExperiment) e = load_sound ("[experiment]\nseeds = 1; 2\n[stage source]\nseed = 7\n[arm a]\npipeline = source; "
                                            "train\n[arm b]\npipeline = source; train\nsource.seed = 8; 9\n",
-                                           &options);
+                                           &(const PrExperimentOptions){ set, NULL });
 
   for (guint i = 0; i < 6; i++)
     {
